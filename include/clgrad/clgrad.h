@@ -1,0 +1,26 @@
+/*
+ * clgrad: training convolutional networks on any OpenCL device.
+ * This header includes all of the library's interface.
+ */
+#ifndef CLGRAD_CLGRAD_H
+#define CLGRAD_CLGRAD_H
+
+#include "clgrad/buffer.h"
+#include "clgrad/context.h"
+#include "clgrad/device.h"
+#include "clgrad/profile.h"
+#include "clgrad/run.h"
+#include "clgrad/status.h"
+#include "clgrad/tensor.h"
+#include "clgrad/version.h"
+
+/* Operations */
+#include "clgrad/activation.h"
+
+/* Files */
+#include "clgrad/idx.h"
+#include "clgrad/image_set.h"
+#include "clgrad/npy.h"
+#include "clgrad/safetensors.h"
+
+#endif

@@ -1,0 +1,69 @@
+/* The context: a device, its OpenCL context and queue, and everything clgrad keeps for them. */
+#ifndef CLGRAD_CONTEXT_H
+#define CLGRAD_CONTEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clgrad/device.h"
+#include "clgrad/opencl.h"
+#include "clgrad/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A context is used by one thread at a time; different contexts are independent of each other.
+ * Plans, buffers and tensors keep their context alive: the order of destruction does not matter.
+ */
+typedef struct clg_context clg_context;
+
+typedef struct clg_context_desc {
+    /* Which device, as for clg_device_find; NULL: CLGRAD_DEVICE, else the best one. Unused when
+     * `cl_context` is given. */
+    const char *device;
+    /* Collect the time of every kernel (see clgrad/profile.h). Needs a queue with
+     * CL_QUEUE_PROFILING_ENABLE where the caller brings the queue. */
+    bool profiling;
+    /* The caller's own OpenCL objects: all NULL (clgrad makes them), or context and device, or all
+     * three. clgrad retains them and never finishes or flushes the caller's queue on its own,
+     * except where a function's comment says that it blocks. An out-of-order queue is allowed:
+     * clgrad then puts a barrier between its commands. */
+    cl_context cl_context;
+    cl_device_id cl_device;
+    cl_command_queue cl_queue;
+} clg_context_desc;
+
+/*
+ * desc: NULL means all zero. *ctx is NULL after a failure.
+ * Errors: CLG_NO_DEVICE (no driver, or nothing matches the selector), CLG_INVALID_ARGUMENT (a
+ * queue without its context and device, a queue of another context or device, profiling on a queue
+ * without CL_QUEUE_PROFILING_ENABLE), CLG_OPENCL_ERROR, CLG_OUT_OF_HOST_MEMORY.
+ */
+CLG_API CLG_WARN_UNUSED clg_status clg_context_create(const clg_context_desc *desc,
+                                                      clg_context **ctx);
+
+/* Drops the caller's reference. NULL is allowed. Does not wait for enqueued work. */
+CLG_API void clg_context_destroy(clg_context *ctx);
+
+/* The device's description; valid as long as the context. */
+CLG_API const clg_device_info *clg_context_device(const clg_context *ctx);
+
+/* The OpenCL objects in use, not retained: valid as long as the context. */
+CLG_API cl_context clg_context_cl_context(const clg_context *ctx);
+CLG_API cl_device_id clg_context_cl_device(const clg_context *ctx);
+CLG_API cl_command_queue clg_context_cl_queue(const clg_context *ctx);
+
+/* Blocks until everything enqueued on the context's queue has finished. Errors: CLG_OPENCL_ERROR
+ * and what the commands failed with. */
+CLG_API CLG_WARN_UNUSED clg_status clg_context_finish(clg_context *ctx);
+
+/* Bytes of the scratch buffer that the context's plans share (see clgrad/run.h). */
+CLG_API uint64_t clg_context_scratch_bytes(const clg_context *ctx);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

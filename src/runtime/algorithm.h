@@ -1,0 +1,83 @@
+/*
+ * Operations with several algorithms: a table of constants, preferred first, the reference last,
+ * and the one selector that all operations share.
+ */
+#ifndef CLG_RUNTIME_ALGORITHM_H
+#define CLG_RUNTIME_ALGORITHM_H
+
+#include "runtime/kernel.h"
+
+enum { CLG__MAX_IN = 4, CLG__MAX_OUT = 2 };
+
+/* What an algorithm reads and writes, in the order its table's header says. */
+struct clg__operands {
+    struct clg__mem out[CLG__MAX_OUT];
+    struct clg__mem in[CLG__MAX_IN];
+    struct clg__mem workspace;
+    bool accumulate;
+};
+
+/*
+ * `problem` is the operation's own problem struct (struct conv2d_problem, ...). The predicates are
+ * pure: the same problem and device give the same answer.
+ */
+struct clg__algorithm {
+    const char *name; /* what logs, the command line and the tuning store say */
+    /* Only adds and multiplies its inputs: integer data gives exact results. */
+    bool exact;
+    /* May say no for any reason but must then say which, in *why_not. */
+    bool (*supports)(const void *problem, const clg_device_info *device, const char **why_not);
+    /* Bytes of scratch memory; NULL means none. */
+    size_t (*workspace)(const void *problem, const clg_device_info *device);
+    /* Estimated seconds, comparable between the algorithms of one table. */
+    double (*cost)(const void *problem, const clg_device_info *device);
+    /* Compiles what running needs. `problem` outlives the state. */
+    clg_status (*prepare)(clg_context *ctx, const void *problem, void **state);
+    /* Enqueues the work; neither compiles nor allocates. */
+    clg_status (*enqueue)(void *state, struct clg__stream *stream,
+                          const struct clg__operands *operands);
+    void (*release)(void *state); /* NULL is allowed */
+};
+
+/* A chosen and prepared algorithm. */
+struct clg__instance {
+    const struct clg__algorithm *algorithm;
+    size_t variant;   /* index of the problem variant it was prepared for */
+    size_t workspace; /* bytes, the variant's extra bytes included */
+    void *state;
+};
+
+/* The problem in one of the forms the plan can bring it to, say another layout, and what that
+ * costs on top of the algorithm. */
+struct clg__variant {
+    const void *problem;
+    double extra_seconds;
+    size_t extra_workspace; /* bytes */
+};
+
+struct clg__selection {
+    const char *what;                          /* "conv2d forward", for messages */
+    const struct clg__algorithm *const *table; /* ends with NULL */
+    const struct clg__variant *variants;       /* the first one is preferred on a tie */
+    size_t num_variants;
+    const char *name;       /* the algorithm asked for; NULL: choose */
+    size_t workspace_limit; /* bytes; 0: what the device can allocate */
+};
+
+/*
+ * Chooses by name or by the least estimated time and prepares. When the choice was free, a
+ * candidate that does not build or does not get its memory is passed over for the next one.
+ * Errors: CLG_INVALID_ARGUMENT (no algorithm of that name; the message lists them),
+ * CLG_UNSUPPORTED (refused, with each one's reason), CLG_OUT_OF_DEVICE_MEMORY (workspace above the
+ * limit), and what prepare returns.
+ */
+clg_status clg__select(clg_context *ctx, const struct clg__selection *selection,
+                       struct clg__instance *instance);
+
+void clg__instance_release(struct clg__instance *instance);
+
+/* The names of a table, in its order: fills up to `capacity` names, returns how many there are. */
+size_t clg__algorithm_names(const struct clg__algorithm *const *table, const char **names,
+                            size_t capacity);
+
+#endif

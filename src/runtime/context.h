@@ -1,0 +1,32 @@
+/* The context as the runtime sees it. */
+#ifndef CLG_RUNTIME_CONTEXT_H
+#define CLG_RUNTIME_CONTEXT_H
+
+#include "clgrad/buffer.h"
+#include "clgrad/context.h"
+#include "runtime/profile.h"
+#include "runtime/program_cache.h"
+
+struct clg_context {
+    int references;
+    cl_device_id device;
+    cl_context cl;
+    cl_command_queue queue;
+    clg_device_info info;
+    struct clg__program_cache programs;
+    struct clg__profile profile;
+    bool profiling;
+    /* Scratch memory that all plans share; see clg__scratch_reserve. */
+    cl_mem scratch;
+    size_t scratch_bytes;
+};
+
+clg_context *clg__context_retain(clg_context *ctx);
+
+/*
+ * Makes the shared scratch buffer at least `bytes` large; called when plans are created, never when
+ * they run. Commands already enqueued keep the old memory alive by OpenCL's own counting.
+ */
+clg_status clg__scratch_reserve(clg_context *ctx, size_t bytes);
+
+#endif
