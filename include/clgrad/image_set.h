@@ -48,7 +48,7 @@ CLG_API clg_status clg_image_set_load_idx(const char *folder, const char *part,
  *
  * The split is fixed and balanced: of each class, every fifth image (the 5th, 10th, ... in the
  * order of the data) is a test image, which makes 1442 for training and 355 for testing. Within a
- * set the data's order is kept. Both parts have images of the same 13 writers, so the test part
+ * set the data's order is kept. Both parts come from the same group of 13 writers, so the test part
  * does not measure how a model does on an unknown hand.
  *
  * The sets own their arrays: clg_image_set_free. On failure both are all zero.
