@@ -16,6 +16,7 @@
 
 /* Operations */
 #include "clgrad/activation.h"
+#include "clgrad/pad_mode.h"
 
 /* Files */
 #include "clgrad/idx.h"
