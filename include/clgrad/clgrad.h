@@ -17,6 +17,7 @@
 /* Operations */
 #include "clgrad/activation.h"
 #include "clgrad/pad_mode.h"
+#include "clgrad/reorder.h"
 
 /* Files */
 #include "clgrad/idx.h"
