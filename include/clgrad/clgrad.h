@@ -16,6 +16,10 @@
 
 /* Operations */
 #include "clgrad/activation.h"
+#include "clgrad/dilate2d.h"
+#include "clgrad/downsample2d.h"
+#include "clgrad/flip2d.h"
+#include "clgrad/pad2d.h"
 #include "clgrad/pad_mode.h"
 #include "clgrad/reorder.h"
 
