@@ -7,7 +7,7 @@ file(GLOB CLGRAD_SOURCES CONFIGURE_DEPENDS
 add_library(clgrad_objects OBJECT ${CLGRAD_SOURCES} ${CLGRAD_KERNELS_C}
             ${CLGRAD_EMBEDDED_DATA})
 target_include_directories(clgrad_objects PUBLIC ${PROJECT_SOURCE_DIR}/include
-                           ${PROJECT_SOURCE_DIR}/src)
+                           ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/kernels_cl)
 target_link_libraries(clgrad_objects PRIVATE clgrad_flags PUBLIC OpenCL::OpenCL PkgConfig::CLBLAST
                       PkgConfig::SQLITE PkgConfig::JANSSON PkgConfig::ZLIB m)
 

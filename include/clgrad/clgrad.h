@@ -16,6 +16,8 @@
 
 /* Operations */
 #include "clgrad/activation.h"
+#include "clgrad/conv2d.h"
+#include "clgrad/conv_transpose2d.h"
 #include "clgrad/dilate2d.h"
 #include "clgrad/downsample2d.h"
 #include "clgrad/flip2d.h"

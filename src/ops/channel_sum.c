@@ -1,0 +1,98 @@
+#include "ops/channel_sum.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+
+enum { CHUNK = 1024 }; /* values an item of the first pass sums; the kernel's -D CHUNK */
+
+struct clg__channel_sum {
+    int64_t count;
+    int channels, pixels;
+    int image_stride, channel_stride, step;
+    int chunks_per_image, chunks;
+    bool channels_last;
+    struct clg__kernel *first, *join, *add, *accumulate;
+};
+
+clg_status clg__channel_sum_create(clg_context *ctx, const clg_tensor_desc *desc,
+                                   struct clg__channel_sum **out)
+{
+    *out = NULL;
+    struct clg__channel_sum *sum = calloc(1, sizeof *sum);
+    if (!sum)
+        return clg__fail_alloc("a channel sum");
+    struct clg__strides strides = clg__desc_strides(desc);
+    sum->channels = (int)desc->dims[1];
+    sum->pixels = (int)(desc->dims[2] * desc->dims[3]);
+    sum->count = desc->dims[0] * sum->channels * sum->pixels;
+    sum->image_stride = strides.n;
+    sum->channel_stride = strides.c;
+    sum->step = strides.w;
+    sum->channels_last = desc->layout == CLG_NHWC;
+    sum->chunks_per_image = (sum->pixels + CHUNK - 1) / CHUNK;
+    sum->chunks = (int)desc->dims[0] * sum->chunks_per_image;
+    static const char options[] = "-DCHUNK=1024";
+    const struct {
+        const char *name;
+        struct clg__kernel **kernel;
+    } kernels[] = {{"channel_sum_chunks", &sum->first},
+                   {"channel_sum_join", &sum->join},
+                   {"channel_add", &sum->add},
+                   {"accumulate", &sum->accumulate}};
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
+        clg_status status =
+            clg__kernel_create(ctx, "channel_sum", kernels[i].name, options, kernels[i].kernel);
+        if (status != CLG_OK) {
+            clg__channel_sum_destroy(sum);
+            return status;
+        }
+    }
+    *out = sum;
+    return CLG_OK;
+}
+
+void clg__channel_sum_destroy(struct clg__channel_sum *sum)
+{
+    if (!sum)
+        return;
+    clg__kernel_destroy(sum->first);
+    clg__kernel_destroy(sum->join);
+    clg__kernel_destroy(sum->add);
+    clg__kernel_destroy(sum->accumulate);
+    free(sum);
+}
+
+size_t clg__channel_sum_workspace(const struct clg__channel_sum *sum)
+{
+    return (size_t)sum->channels * (size_t)sum->chunks * sizeof(float);
+}
+
+clg_status clg__channel_sum_enqueue(struct clg__channel_sum *sum, struct clg__stream *stream,
+                                    struct clg__mem out, struct clg__mem in,
+                                    struct clg__mem workspace, bool accumulate)
+{
+    CLG__TRY(CLG__LAUNCH(stream, sum->first, clg__grid_1d((int64_t)sum->channels * sum->chunks),
+                         clg__arg_mem(workspace), clg__arg_mem(in), clg__arg_int(sum->channels),
+                         clg__arg_int(sum->pixels), clg__arg_int(sum->image_stride),
+                         clg__arg_int(sum->channel_stride), clg__arg_int(sum->step),
+                         clg__arg_int(sum->chunks_per_image), clg__arg_int(sum->chunks)));
+    return CLG__LAUNCH(stream, sum->join, clg__grid_1d(sum->channels), clg__arg_mem(out),
+                       clg__arg_mem(workspace), clg__arg_int(sum->channels),
+                       clg__arg_int(sum->chunks), clg__arg_int(accumulate));
+}
+
+clg_status clg__channel_add_enqueue(struct clg__channel_sum *sum, struct clg__stream *stream,
+                                    struct clg__mem y, struct clg__mem b)
+{
+    return CLG__LAUNCH(stream, sum->add, clg__grid_1d(sum->count), clg__arg_mem(y), clg__arg_mem(b),
+                       clg__arg_int(sum->count), clg__arg_int(sum->channels),
+                       clg__arg_int(sum->pixels), clg__arg_int(sum->channels_last));
+}
+
+clg_status clg__accumulate_enqueue(struct clg__channel_sum *sum, struct clg__stream *stream,
+                                   struct clg__mem out, struct clg__mem in)
+{
+    return CLG__LAUNCH(stream, sum->accumulate, clg__grid_1d(sum->count), clg__arg_mem(out),
+                       clg__arg_mem(in), clg__arg_int(sum->count));
+}

@@ -1,0 +1,236 @@
+#include "clgrad/conv2d.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "ops/conv2d_frame.h"
+#include "ops/plan.h"
+
+enum { NUM_DIRECTIONS = 3 };
+
+struct clg_conv2d {
+    clg_context *ctx;
+    clg_tensor_desc x, y, w, b;
+    struct clg__conv2d_variants variants;
+    struct clg__conv2d_road *roads[NUM_DIRECTIONS];
+    struct clg__channel_sum *on_x, *on_y; /* accumulate dx; db, accumulate y */
+};
+
+#define FORWARD_ROW(name) &clg__conv2d_forward_##name,
+#define BACKWARD_DATA_ROW(name) &clg__conv2d_backward_data_##name,
+#define BACKWARD_FILTER_ROW(name) &clg__conv2d_backward_filter_##name,
+
+const struct clg__algorithm *const clg__conv2d_forward_algorithms[] = {
+    CLG__CONV2D_ALGORITHM_LIST(FORWARD_ROW) NULL};
+const struct clg__algorithm *const clg__conv2d_backward_data_algorithms[] = {
+    CLG__CONV2D_ALGORITHM_LIST(BACKWARD_DATA_ROW) NULL};
+const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms[] = {
+    CLG__CONV2D_ALGORITHM_LIST(BACKWARD_FILTER_ROW) NULL};
+
+static const struct clg__algorithm *const *const tables[] = {
+    clg__conv2d_forward_algorithms, clg__conv2d_backward_data_algorithms,
+    clg__conv2d_backward_filter_algorithms};
+
+size_t clg_conv2d_algorithms(clg_conv2d_direction direction, const char **names, size_t capacity)
+{
+    if ((unsigned)direction >= NUM_DIRECTIONS)
+        return 0;
+    return clg__algorithm_names(tables[direction], names, capacity);
+}
+
+bool clg_conv2d_algorithm_exact(clg_conv2d_direction direction, const char *name)
+{
+    if ((unsigned)direction >= NUM_DIRECTIONS || !name)
+        return false;
+    for (size_t i = 0; tables[direction][i]; i++)
+        if (strcmp(tables[direction][i]->name, name) == 0)
+            return tables[direction][i]->exact;
+    return false;
+}
+
+static clg_status create_roads(clg_conv2d *plan, const clg_conv2d_desc *desc)
+{
+    unsigned wanted = desc->directions ? desc->directions : (1u << NUM_DIRECTIONS) - 1;
+    CLG__TRY(clg__channel_sum_create(plan->ctx, &plan->x, &plan->on_x));
+    CLG__TRY(clg__channel_sum_create(plan->ctx, &plan->y, &plan->on_y));
+    for (int i = 0; i < NUM_DIRECTIONS; i++) {
+        if (!(wanted & (1u << i)))
+            continue;
+        struct clg__conv2d_road_desc road = {(clg_conv2d_direction)i, desc, &plan->variants,
+                                             i == CLG_CONV2D_FORWARD ? plan->on_y : plan->on_x};
+        CLG__TRY(clg__conv2d_road_create(plan->ctx, &road, &plan->roads[i]));
+    }
+    if (wanted & (1u << CLG_CONV2D_BACKWARD_FILTER))
+        CLG__TRY(clg__scratch_reserve(plan->ctx, clg__channel_sum_workspace(plan->on_y)));
+    return CLG_OK;
+}
+
+clg_status clg_conv2d_create(clg_context *ctx, const clg_conv2d_desc *desc, clg_conv2d **out)
+{
+    CLG__TRY(clg__check_create("clg_conv2d_create", ctx, desc, out));
+    *out = NULL;
+    if (desc->directions >> NUM_DIRECTIONS)
+        return clg__fail(CLG_INVALID_ARGUMENT, "clg_conv2d_create: directions 0x%x are unknown",
+                         desc->directions);
+    struct conv2d_args args;
+    CLG__TRY(clg__conv2d_problem_init(desc, &args));
+    clg_conv2d *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        return clg__fail_alloc("a convolution plan");
+    plan->ctx = clg__context_retain(ctx);
+    plan->x = desc->x;
+    plan->b = clg_desc_1d(desc->filters);
+    plan->variants = clg__conv2d_variants(&args);
+    clg_status status = clg_conv2d_output_size(desc, &plan->y, &plan->w);
+    if (status == CLG_OK)
+        status = create_roads(plan, desc);
+    if (status != CLG_OK) {
+        clg_conv2d_destroy(plan);
+        return status;
+    }
+    *out = plan;
+    return CLG_OK;
+}
+
+void clg_conv2d_destroy(clg_conv2d *plan)
+{
+    if (!plan)
+        return;
+    for (int i = 0; i < NUM_DIRECTIONS; i++)
+        clg__conv2d_road_destroy(plan->roads[i]);
+    clg__channel_sum_destroy(plan->on_x);
+    clg__channel_sum_destroy(plan->on_y);
+    clg_context_destroy(plan->ctx);
+    free(plan);
+}
+
+const clg_tensor_desc *clg_conv2d_x_desc(const clg_conv2d *plan)
+{
+    return &plan->x;
+}
+
+const clg_tensor_desc *clg_conv2d_y_desc(const clg_conv2d *plan)
+{
+    return &plan->y;
+}
+
+const clg_tensor_desc *clg_conv2d_w_desc(const clg_conv2d *plan)
+{
+    return &plan->w;
+}
+
+static bool serves(const clg_conv2d *plan, clg_conv2d_direction direction)
+{
+    return (unsigned)direction < NUM_DIRECTIONS && plan->roads[direction];
+}
+
+const char *clg_conv2d_algorithm(const clg_conv2d *plan, clg_conv2d_direction direction)
+{
+    return serves(plan, direction) ? clg__conv2d_road_algorithm(plan->roads[direction]) : "none";
+}
+
+size_t clg_conv2d_workspace_size(const clg_conv2d *plan, clg_conv2d_direction direction)
+{
+    if (!serves(plan, direction))
+        return 0;
+    size_t bytes = clg__conv2d_road_workspace(plan->roads[direction]);
+    size_t bias =
+        direction == CLG_CONV2D_BACKWARD_FILTER ? clg__channel_sum_workspace(plan->on_y) : 0;
+    return bytes > bias ? bytes : bias; /* one after the other in the same memory */
+}
+
+static clg_status check_run(const char *call, const clg_conv2d *plan,
+                            clg_conv2d_direction direction)
+{
+    CLG__TRY(clg__check_plan(call, plan));
+    if (!plan->roads[direction])
+        return clg__fail(CLG_INVALID_STATE, "%s: the plan was made for directions without this one",
+                         call);
+    return CLG_OK;
+}
+
+static clg_status begin(struct clg__stream *stream, clg_conv2d *plan,
+                        clg_conv2d_direction direction, const clg_run *run)
+{
+    return clg__stream_begin(stream, plan->ctx, run, clg_conv2d_workspace_size(plan, direction));
+}
+
+clg_status clg_conv2d_forward(clg_conv2d *plan, clg_tensor *y, const clg_tensor *x,
+                              const clg_tensor *w, const clg_tensor *b, const clg_run *run)
+{
+    static const char call[] = "clg_conv2d_forward";
+    CLG__TRY(check_run(call, plan, CLG_CONV2D_FORWARD));
+    CLG__TRY(clg__expect_tensor(call, "y", plan->ctx, y, &plan->y));
+    CLG__TRY(clg__expect_tensor(call, "x", plan->ctx, x, &plan->x));
+    CLG__TRY(clg__expect_tensor(call, "w", plan->ctx, w, &plan->w));
+    if (b)
+        CLG__TRY(clg__expect_tensor(call, "b", plan->ctx, b, &plan->b));
+    struct clg__stream stream;
+    CLG__TRY(begin(&stream, plan, CLG_CONV2D_FORWARD, run));
+    const struct clg__operands operands = {
+        .out = {clg__tensor_mem(y)},
+        .in = {clg__tensor_mem(x), clg__tensor_mem(w), clg__tensor_mem(b)},
+        .workspace = stream.workspace,
+        .accumulate = stream.accumulate,
+    };
+    return clg__stream_end(
+        &stream, clg__conv2d_road_run(plan->roads[CLG_CONV2D_FORWARD], &stream, &operands));
+}
+
+clg_status clg_conv2d_backward_data(clg_conv2d *plan, clg_tensor *dx, const clg_tensor *dy,
+                                    const clg_tensor *w, const clg_run *run)
+{
+    static const char call[] = "clg_conv2d_backward_data";
+    CLG__TRY(check_run(call, plan, CLG_CONV2D_BACKWARD_DATA));
+    CLG__TRY(clg__expect_tensor(call, "dx", plan->ctx, dx, &plan->x));
+    CLG__TRY(clg__expect_tensor(call, "dy", plan->ctx, dy, &plan->y));
+    CLG__TRY(clg__expect_tensor(call, "w", plan->ctx, w, &plan->w));
+    struct clg__stream stream;
+    CLG__TRY(begin(&stream, plan, CLG_CONV2D_BACKWARD_DATA, run));
+    const struct clg__operands operands = {
+        .out = {clg__tensor_mem(dx)},
+        .in = {clg__tensor_mem(dy), clg__tensor_mem(w)},
+        .workspace = stream.workspace,
+        .accumulate = stream.accumulate,
+    };
+    return clg__stream_end(
+        &stream, clg__conv2d_road_run(plan->roads[CLG_CONV2D_BACKWARD_DATA], &stream, &operands));
+}
+
+static clg_status run_filter(clg_conv2d *plan, struct clg__stream *stream, clg_tensor *dw,
+                             clg_tensor *db, const clg_tensor *x, const clg_tensor *dy)
+{
+    const struct clg__operands operands = {
+        .out = {clg__tensor_mem(dw)},
+        .in = {clg__tensor_mem(x), clg__tensor_mem(dy)},
+        .workspace = stream->workspace,
+        .accumulate = stream->accumulate,
+    };
+    if (dw)
+        CLG__TRY(clg__conv2d_road_run(plan->roads[CLG_CONV2D_BACKWARD_FILTER], stream, &operands));
+    if (db)
+        CLG__TRY(clg__channel_sum_enqueue(plan->on_y, stream, clg__tensor_mem(db),
+                                          clg__tensor_mem(dy), stream->workspace,
+                                          stream->accumulate));
+    return CLG_OK;
+}
+
+clg_status clg_conv2d_backward_filter(clg_conv2d *plan, clg_tensor *dw, clg_tensor *db,
+                                      const clg_tensor *x, const clg_tensor *dy, const clg_run *run)
+{
+    static const char call[] = "clg_conv2d_backward_filter";
+    CLG__TRY(check_run(call, plan, CLG_CONV2D_BACKWARD_FILTER));
+    if (!dw && !db)
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: both dw and db are NULL", call);
+    if (dw) {
+        CLG__TRY(clg__expect_tensor(call, "dw", plan->ctx, dw, &plan->w));
+        CLG__TRY(clg__expect_tensor(call, "x", plan->ctx, x, &plan->x));
+    }
+    if (db)
+        CLG__TRY(clg__expect_tensor(call, "db", plan->ctx, db, &plan->b));
+    CLG__TRY(clg__expect_tensor(call, "dy", plan->ctx, dy, &plan->y));
+    struct clg__stream stream;
+    CLG__TRY(begin(&stream, plan, CLG_CONV2D_BACKWARD_FILTER, run));
+    return clg__stream_end(&stream, run_filter(plan, &stream, dw, db, x, dy));
+}

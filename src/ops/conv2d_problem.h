@@ -1,0 +1,75 @@
+/* The convolution problem that algorithms see, and its checks. */
+#ifndef CLG_OPS_CONV2D_PROBLEM_H
+#define CLG_OPS_CONV2D_PROBLEM_H
+
+#include "clgrad/conv2d.h"
+#include "runtime/algorithm.h"
+
+#include "conv2d_args.clh"
+
+/*
+ * An algorithm's `problem` is a struct conv2d_args: zero padding, any geometry. Operands:
+ *   forward          out y           in x, w, b (b.object is NULL without a bias)
+ *   backward_data    out dx          in dy, w
+ *   backward_filter  out dw          in x, dy
+ */
+extern const struct clg__algorithm *const clg__conv2d_forward_algorithms[];
+extern const struct clg__algorithm *const clg__conv2d_backward_data_algorithms[];
+extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms[];
+
+/* The algorithms, one file each; X(name) in the order of preference, the reference last. */
+#define CLG__CONV2D_ALGORITHM_LIST(X)                                                              \
+    X(textbook)                                                                                    \
+    X(direct)
+
+#define CLG__CONV2D_DECLARE(name)                                                                  \
+    extern const struct clg__algorithm clg__conv2d_forward_##name;                                 \
+    extern const struct clg__algorithm clg__conv2d_backward_data_##name;                           \
+    extern const struct clg__algorithm clg__conv2d_backward_filter_##name;
+CLG__CONV2D_ALGORITHM_LIST(CLG__CONV2D_DECLARE)
+#undef CLG__CONV2D_DECLARE
+
+/*
+ * Checks the description (the errors are clg_conv2d_output_size's) and fills the geometry with
+ * the user's layouts. For a padding mode other than zeros the geometry is that of the padded
+ * input, without padding: the plan pads first.
+ */
+clg_status clg__conv2d_problem_init(const clg_conv2d_desc *desc, struct conv2d_args *args);
+
+/* The same geometry in other layouts. */
+struct conv2d_args clg__conv2d_with_layouts(struct conv2d_args args, clg_layout x, clg_layout y);
+
+/* Elements of the three tensors. */
+static inline int64_t clg__conv2d_x_count(const struct conv2d_args *a)
+{
+    return (int64_t)a->n * a->c * a->h * a->w;
+}
+
+static inline int64_t clg__conv2d_y_count(const struct conv2d_args *a)
+{
+    return (int64_t)a->n * a->k * a->p * a->q;
+}
+
+static inline int64_t clg__conv2d_w_count(const struct conv2d_args *a)
+{
+    return (int64_t)a->k * (a->c / a->groups) * a->r * a->s;
+}
+
+/* Floating-point operations of one direction: a multiplication and an addition for each term. */
+static inline double clg__conv2d_flop(const struct conv2d_args *a)
+{
+    return 2.0 * (double)clg__conv2d_y_count(a) * (double)(a->c / a->groups) * a->r * a->s;
+}
+
+/* Rows and columns of the window with its dilation. */
+static inline int clg__conv2d_window_h(const struct conv2d_args *a)
+{
+    return (a->r - 1) * a->dilation_h + 1;
+}
+
+static inline int clg__conv2d_window_w(const struct conv2d_args *a)
+{
+    return (a->s - 1) * a->dilation_w + 1;
+}
+
+#endif
