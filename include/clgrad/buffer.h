@@ -51,13 +51,19 @@ CLG_API CLG_WARN_UNUSED clg_status clg_buffer_download(const clg_buffer *buffer,
                                                        size_t bytes, void *host,
                                                        const clg_run *run);
 
-/* Fills a range with a repeated pattern of 1, 2, 4, 8 or 16 bytes; offset and bytes are multiples
- * of the pattern's size. Asynchronous. */
+/*
+ * Fills a range with a repeated pattern of 1, 2, 4, 8 or 16 bytes; bytes and offset (counted from
+ * the start of the memory object, when the buffer wraps a part of one) are multiples of the
+ * pattern's size. Asynchronous; the pattern may go when the call returns.
+ * Errors: CLG_INVALID_ARGUMENT (range outside the buffer, another pattern), OpenCL failures.
+ */
 CLG_API CLG_WARN_UNUSED clg_status clg_buffer_fill(clg_buffer *buffer, size_t offset, size_t bytes,
                                                    const void *pattern, size_t pattern_bytes,
                                                    const clg_run *run);
 
-/* Copies between buffers; the ranges must not overlap. Asynchronous. */
+/* Copies between buffers of one context. Asynchronous.
+ * Errors: CLG_INVALID_ARGUMENT (a range outside its buffer, two contexts, ranges that overlap in
+ * one memory object), OpenCL failures. */
 CLG_API CLG_WARN_UNUSED clg_status clg_buffer_copy(clg_buffer *to, size_t to_offset,
                                                    const clg_buffer *from, size_t from_offset,
                                                    size_t bytes, const clg_run *run);
@@ -66,6 +72,8 @@ CLG_API CLG_WARN_UNUSED clg_status clg_buffer_copy(clg_buffer *to, size_t to_off
  * Maps a range into host memory; access: CL_MAP_READ, CL_MAP_WRITE or both, or
  * CL_MAP_WRITE_INVALIDATE_REGION. Blocks until the range may be used, unless run->event is given.
  * Unmap with the same pointer before the device uses the range again.
+ * *host is NULL after a failure. Errors: CLG_INVALID_ARGUMENT (range empty or outside the buffer,
+ * NULL), OpenCL failures.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_buffer_map(clg_buffer *buffer, size_t offset, size_t bytes,
                                                   cl_map_flags access, void **host,

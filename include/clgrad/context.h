@@ -38,8 +38,9 @@ typedef struct clg_context_desc {
 /*
  * desc: NULL means all zero. *ctx is NULL after a failure.
  * Errors: CLG_NO_DEVICE (no driver, or nothing matches the selector), CLG_INVALID_ARGUMENT (a
- * queue without its context and device, a queue of another context or device, profiling on a queue
- * without CL_QUEUE_PROFILING_ENABLE), CLG_OPENCL_ERROR, CLG_OUT_OF_HOST_MEMORY.
+ * queue without its context and device, a device that is not in the context, a queue of another
+ * context or device, profiling on a queue without CL_QUEUE_PROFILING_ENABLE), CLG_OPENCL_ERROR,
+ * CLG_OUT_OF_HOST_MEMORY.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_context_create(const clg_context_desc *desc,
                                                       clg_context **ctx);
@@ -55,8 +56,8 @@ CLG_API cl_context clg_context_cl_context(const clg_context *ctx);
 CLG_API cl_device_id clg_context_cl_device(const clg_context *ctx);
 CLG_API cl_command_queue clg_context_cl_queue(const clg_context *ctx);
 
-/* Blocks until everything enqueued on the context's queue has finished. Errors: CLG_OPENCL_ERROR
- * and what the commands failed with. */
+/* Blocks until everything enqueued on the context's queue has finished. Errors:
+ * CLG_INVALID_ARGUMENT (NULL), CLG_OPENCL_ERROR and what the commands failed with. */
 CLG_API CLG_WARN_UNUSED clg_status clg_context_finish(clg_context *ctx);
 
 /* Bytes of the scratch buffer that the context's plans share (see clgrad/run.h). */

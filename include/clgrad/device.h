@@ -26,7 +26,9 @@ typedef enum clg_device_type {
 } clg_device_type;
 
 typedef struct clg_device_info {
-    int platform; /* index of the platform, and of the device in it: "platform:device" */
+    /* Index of the platform, and of the device in it: "platform:device"; both -1 in the description
+     * of a device that the caller brought along. */
+    int platform;
     int device;
     char platform_name[128];
     char name[128];

@@ -15,15 +15,17 @@ typedef struct clg_profile_entry {
 } clg_profile_entry;
 
 /*
- * The kernels launched since the context was created or last reset, the longest total first.
+ * The kernels launched since the context was created or last reset, the longest total first; those
+ * run on another queue (clgrad/run.h) count when it has CL_QUEUE_PROFILING_ENABLE.
  * Blocks until they have finished. entries: `capacity` entries (NULL with 0); count: how many there
  * are, also when that is more than the capacity.
- * Errors: CLG_INVALID_STATE (the context was made without profiling), OpenCL failures.
+ * Errors: CLG_INVALID_STATE (the context was made without profiling), CLG_INVALID_ARGUMENT (NULL),
+ * OpenCL failures.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_profile_read(clg_context *ctx, clg_profile_entry *entries,
                                                     size_t capacity, size_t *count);
 
-/* Forgets what was collected. */
+/* Forgets what was collected. Errors: CLG_INVALID_STATE, CLG_INVALID_ARGUMENT, as above. */
 CLG_API CLG_WARN_UNUSED clg_status clg_profile_reset(clg_context *ctx);
 
 #ifdef __cplusplus

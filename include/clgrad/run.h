@@ -18,6 +18,10 @@ typedef struct clg_buffer clg_buffer;
  *
  * The calls are asynchronous: they return when the commands are enqueued. After a failure no event
  * is given, and the contents of the outputs are undefined.
+ *
+ * Errors of every call that takes a clg_run: CLG_INVALID_ARGUMENT (a queue of another OpenCL
+ * context or device, num_wait without wait_list or the other way round, a workspace that is too
+ * small, of another context, or missing on another queue than the context's), CLG_OPENCL_ERROR.
  */
 typedef struct clg_run {
     /* Another queue of the same context and device; NULL: the context's own. */
@@ -25,7 +29,9 @@ typedef struct clg_run {
     /* Events to wait for before the first command, of the same OpenCL context. */
     cl_uint num_wait;
     const cl_event *wait_list;
-    /* Receives an event that completes with the last command; the caller releases it. */
+    /* Receives an event that completes with the last command; the caller releases it. Commands on
+     * the queue that clgrad made are then flushed to the device; a queue of the caller's is for the
+     * caller to flush, before another queue waits for the event. */
     cl_event *event;
     /* Scratch memory for plans that need some (clg_<noun>_workspace_size says how many bytes).
      * NULL: the context's scratch buffer, which all plans share and which grew when the plan was

@@ -31,12 +31,12 @@ struct clg__algorithm {
     size_t (*workspace)(const void *problem, const clg_device_info *device);
     /* Estimated seconds, comparable between the algorithms of one table. */
     double (*cost)(const void *problem, const clg_device_info *device);
-    /* Compiles what running needs. `problem` outlives the state. */
+    /* Compiles what running needs. `problem` outlives the state; *state is NULL after a failure. */
     clg_status (*prepare)(clg_context *ctx, const void *problem, void **state);
     /* Enqueues the work; neither compiles nor allocates. */
     clg_status (*enqueue)(void *state, struct clg__stream *stream,
                           const struct clg__operands *operands);
-    void (*release)(void *state); /* NULL is allowed */
+    void (*release)(void *state); /* may be NULL; never called with a NULL state */
 };
 
 /* A chosen and prepared algorithm. */
@@ -68,8 +68,8 @@ struct clg__selection {
  * Chooses by name or by the least estimated time and prepares. When the choice was free, a
  * candidate that does not build or does not get its memory is passed over for the next one.
  * Errors: CLG_INVALID_ARGUMENT (no algorithm of that name; the message lists them),
- * CLG_UNSUPPORTED (refused, with each one's reason), CLG_OUT_OF_DEVICE_MEMORY (workspace above the
- * limit), and what prepare returns.
+ * CLG_UNSUPPORTED (all refuse; each one's reason), CLG_OUT_OF_DEVICE_MEMORY (the same, and one of
+ * them only because its workspace is above the limit), and what prepare returns.
  */
 clg_status clg__select(clg_context *ctx, const struct clg__selection *selection,
                        struct clg__instance *instance);

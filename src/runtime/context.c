@@ -14,27 +14,43 @@ static clg_status make_cl_objects(clg_context *ctx, const clg_context_desc *desc
     return CLG_OK;
 }
 
-static clg_status check_queue(const clg_context_desc *desc, cl_command_queue_properties *properties)
+static clg_status check_device(const clg_context_desc *desc)
 {
-    cl_context context = NULL;
-    cl_device_id device = NULL;
+    cl_device_id devices[64];
+    size_t bytes = 0;
     CLG__TRY_CL(
-        clGetCommandQueueInfo(desc->cl_queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL),
-        "clGetCommandQueueInfo");
-    CLG__TRY_CL(
-        clGetCommandQueueInfo(desc->cl_queue, CL_QUEUE_DEVICE, sizeof device, &device, NULL),
-        "clGetCommandQueueInfo");
-    CLG__TRY_CL(clGetCommandQueueInfo(desc->cl_queue, CL_QUEUE_PROPERTIES, sizeof *properties,
-                                      properties, NULL),
-                "clGetCommandQueueInfo");
-    if (context != desc->cl_context || device != desc->cl_device)
+        clGetContextInfo(desc->cl_context, CL_CONTEXT_DEVICES, sizeof devices, devices, &bytes),
+        "clGetContextInfo");
+    for (size_t i = 0; i < bytes / sizeof devices[0]; i++)
+        if (devices[i] == desc->cl_device)
+            return CLG_OK;
+    return clg__fail(CLG_INVALID_ARGUMENT,
+                     "clg_context_create: the device is not one of the %zu of the OpenCL context",
+                     bytes / sizeof devices[0]);
+}
+
+clg_status clg__queue_check(const char *call, cl_command_queue queue, cl_context context,
+                            cl_device_id device, cl_command_queue_properties *properties)
+{
+    cl_context own_context = NULL;
+    cl_device_id own_device = NULL;
+    const struct {
+        cl_command_queue_info what;
+        size_t size;
+        void *out;
+    } queries[] = {
+        {CL_QUEUE_CONTEXT, sizeof own_context, &own_context},
+        {CL_QUEUE_DEVICE, sizeof own_device, &own_device},
+        {CL_QUEUE_PROPERTIES, sizeof *properties, properties},
+    };
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
+        CLG__TRY_CL(
+            clGetCommandQueueInfo(queue, queries[i].what, queries[i].size, queries[i].out, NULL),
+            "clGetCommandQueueInfo");
+    if (own_context != context || own_device != device)
         return clg__fail(CLG_INVALID_ARGUMENT,
-                         "clg_context_create: the queue belongs to another "
-                         "OpenCL %s than the one given",
-                         context != desc->cl_context ? "context" : "device");
-    if (desc->profiling && !(*properties & CL_QUEUE_PROFILING_ENABLE))
-        return clg__fail(CLG_INVALID_ARGUMENT, "clg_context_create: profiling needs a queue made "
-                                               "with CL_QUEUE_PROFILING_ENABLE");
+                         "%s: the queue belongs to another OpenCL %s than the one given", call,
+                         own_context != context ? "context" : "device");
     return CLG_OK;
 }
 
@@ -44,13 +60,17 @@ static clg_status wrap_cl_objects(clg_context *ctx, const clg_context_desc *desc
         return clg__fail(CLG_INVALID_ARGUMENT,
                          "clg_context_create: an OpenCL context, device or queue of the caller "
                          "needs at least both the context and the device");
+    CLG__TRY(check_device(desc));
     CLG__TRY(clg__device_query(desc->cl_device, &ctx->info));
     CLG__TRY_CL(clRetainContext(desc->cl_context), "clRetainContext");
     ctx->cl = desc->cl_context;
     ctx->device = desc->cl_device;
     if (desc->cl_queue) {
-        cl_command_queue_properties properties = 0;
-        CLG__TRY(check_queue(desc, &properties));
+        CLG__TRY(clg__queue_check("clg_context_create", desc->cl_queue, ctx->cl, ctx->device,
+                                  &ctx->queue_properties));
+        if (desc->profiling && !(ctx->queue_properties & CL_QUEUE_PROFILING_ENABLE))
+            return clg__fail(CLG_INVALID_ARGUMENT, "clg_context_create: profiling needs a queue "
+                                                   "made with CL_QUEUE_PROFILING_ENABLE");
         CLG__TRY_CL(clRetainCommandQueue(desc->cl_queue), "clRetainCommandQueue");
         ctx->queue = desc->cl_queue;
     }
@@ -65,8 +85,9 @@ static clg_status init_context(clg_context *ctx, const clg_context_desc *desc)
         CLG__TRY(make_cl_objects(ctx, desc));
     if (!ctx->queue) {
         cl_int code;
-        ctx->queue = clCreateCommandQueue(ctx->cl, ctx->device,
-                                          desc->profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
+        ctx->owns_queue = true;
+        ctx->queue_properties = desc->profiling ? CL_QUEUE_PROFILING_ENABLE : 0;
+        ctx->queue = clCreateCommandQueue(ctx->cl, ctx->device, ctx->queue_properties, &code);
         CLG__TRY_CL(code, "clCreateCommandQueue");
     }
     ctx->profiling = desc->profiling;
@@ -135,6 +156,8 @@ cl_command_queue clg_context_cl_queue(const clg_context *ctx)
 
 clg_status clg_context_finish(clg_context *ctx)
 {
+    if (!ctx)
+        return clg__fail(CLG_INVALID_ARGUMENT, "clg_context_finish: ctx is NULL");
     CLG__TRY_CL(clFinish(ctx->queue), "clFinish");
     return CLG_OK;
 }

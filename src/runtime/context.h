@@ -12,6 +12,8 @@ struct clg_context {
     cl_device_id device;
     cl_context cl;
     cl_command_queue queue;
+    cl_command_queue_properties queue_properties;
+    bool owns_queue; /* made here, not the caller's */
     clg_device_info info;
     struct clg__program_cache programs;
     struct clg__profile profile;
@@ -22,6 +24,10 @@ struct clg_context {
 };
 
 clg_context *clg__context_retain(clg_context *ctx);
+
+/* Reads a queue's properties. Errors: CLG_INVALID_ARGUMENT (of another context or device). */
+clg_status clg__queue_check(const char *call, cl_command_queue queue, cl_context context,
+                            cl_device_id device, cl_command_queue_properties *properties);
 
 /*
  * Makes the shared scratch buffer at least `bytes` large; called when plans are created, never when

@@ -17,11 +17,16 @@ struct found_list {
     size_t count;
 };
 
-static clg_status fail_no_driver(void)
+/* The ICD loader's answer when it finds no driver at all; of cl_ext.h. */
+enum { PLATFORM_NOT_FOUND = -1001 };
+
+static clg_status fail_no_driver(unsigned platforms)
 {
-    return clg__fail(CLG_NO_DEVICE, "no OpenCL platform found: install an OpenCL driver, for "
-                                    "example Debian's pocl-opencl-icd (runs on the CPU) or the "
-                                    "one of your GPU's vendor; `clinfo` shows what is there");
+    return clg__fail(CLG_NO_DEVICE,
+                     "no OpenCL device found (%u platforms): install an OpenCL driver, for example "
+                     "Debian's pocl-opencl-icd (runs on the CPU) or the one of your GPU's vendor; "
+                     "`clinfo` shows what is there",
+                     platforms);
 }
 
 /* Scalars of a device by table: parameter, destination, size. */
@@ -145,13 +150,13 @@ clg_status clg__device_query(cl_device_id id, clg_device_info *info)
     return CLG_OK;
 }
 
+/* A driver that cannot list or describe its devices does not hide those of the others. */
 static clg_status append_devices(struct found_list *list, cl_platform_id platform, int index)
 {
     cl_uint count = 0;
     cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count);
-    if (code == CL_DEVICE_NOT_FOUND || count == 0)
+    if (code != CL_SUCCESS || count == 0)
         return CLG_OK;
-    CLG__TRY_CL(code, "clGetDeviceIDs");
     cl_device_id *ids = calloc(count, sizeof *ids);
     struct found *items = realloc(list->items, (list->count + count) * sizeof *items);
     if (items)
@@ -161,17 +166,15 @@ static clg_status append_devices(struct found_list *list, cl_platform_id platfor
         return clg__fail_alloc("the list of devices");
     }
     code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, ids, NULL);
-    clg_status status = code == CL_SUCCESS ? CLG_OK : clg__fail_cl(code, "clGetDeviceIDs");
-    for (cl_uint i = 0; i < count && status == CLG_OK; i++) {
+    for (cl_uint i = 0; i < count && code == CL_SUCCESS; i++) {
         struct found *item = &list->items[list->count];
         item->id = ids[i];
-        status = clg__device_query(ids[i], &item->info);
+        list->count += clg__device_query(ids[i], &item->info) == CLG_OK;
         item->info.platform = index;
         item->info.device = (int)i;
-        list->count += status == CLG_OK;
     }
     free(ids);
-    return status;
+    return CLG_OK;
 }
 
 /* On failure the list is empty and nothing is left to free. */
@@ -180,8 +183,8 @@ static clg_status find_all(struct found_list *list)
     *list = (struct found_list){NULL, 0};
     cl_uint count = 0;
     cl_int code = clGetPlatformIDs(0, NULL, &count);
-    if (code == -1001 || (code == CL_SUCCESS && count == 0))
-        return fail_no_driver();
+    if (code == PLATFORM_NOT_FOUND || (code == CL_SUCCESS && count == 0))
+        return fail_no_driver(0);
     CLG__TRY_CL(code, "clGetPlatformIDs");
     cl_platform_id *platforms = calloc(count, sizeof *platforms);
     if (!platforms)
@@ -194,7 +197,7 @@ static clg_status find_all(struct found_list *list)
         status = append_devices(list, platforms[i], (int)i);
     free(platforms);
     if (status == CLG_OK && list->count == 0)
-        status = fail_no_driver();
+        status = fail_no_driver(count);
     if (status != CLG_OK) {
         free(list->items);
         *list = (struct found_list){NULL, 0};

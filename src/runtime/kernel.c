@@ -80,13 +80,11 @@ clg_status clg__launch(struct clg__stream *stream, struct clg__kernel *kernel,
             return clg__fail_in(status, "%s, parameter %u", kernel->name, index - 1);
         }
     }
-    if (stream->out_of_order)
-        CLG__TRY_CL(clEnqueueBarrierWithWaitList(stream->queue, 0, NULL, NULL),
-                    "clEnqueueBarrierWithWaitList");
+    CLG__TRY(clg__stream_order(stream));
     cl_event event = NULL;
     cl_int code = clEnqueueNDRangeKernel(stream->queue, kernel->kernel, grid.dims, NULL,
                                          grid.global, grid.local[0] ? grid.local : NULL, 0, NULL,
-                                         stream->ctx->profiling ? &event : NULL);
+                                         stream->profiling ? &event : NULL);
     if (code != CL_SUCCESS)
         return fail_launch(kernel, &grid, code);
     return event ? clg__profile_add(&stream->ctx->profile, kernel->name, event) : CLG_OK;

@@ -48,15 +48,20 @@ struct clg__stream {
     struct clg__mem workspace; /* at least the bytes asked for */
     bool accumulate;
     bool out_of_order;
+    bool profiling; /* the context's wish, on a queue that can */
 };
 
 /*
  * Resolves the run options: queue, workspace of at least `workspace` bytes; makes the queue wait
  * for the caller's events.
- * Errors: CLG_INVALID_ARGUMENT (a workspace too small, or none on a foreign queue), OpenCL's.
+ * Errors: those of clgrad/run.h.
  */
 clg_status clg__stream_begin(struct clg__stream *stream, clg_context *ctx, const clg_run *run,
                              size_t workspace);
+
+/* Called before every command that clg__launch does not enqueue: on an out-of-order queue, makes it
+ * wait for the commands before it. */
+clg_status clg__stream_order(struct clg__stream *stream);
 
 /* Gives the caller the event when `status` is CLG_OK; returns the first failure. */
 clg_status clg__stream_end(struct clg__stream *stream, clg_status status);

@@ -57,10 +57,56 @@ static clg_status sum_pending(struct clg__profile *profile)
     return status;
 }
 
+static bool finished(cl_event event)
+{
+    cl_int state = CL_QUEUED;
+    clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+    return state == CL_COMPLETE;
+}
+
+/* Sums up the events that have finished; the others stay in their order. */
+static clg_status sum_finished(struct clg__profile *profile)
+{
+    size_t left = 0;
+    clg_status status = CLG_OK;
+    for (size_t i = 0; i < profile->pending_count; i++) {
+        struct clg__profile_pending *pending = &profile->pending[i];
+        if (status == CLG_OK && finished(pending->event)) {
+            status = sum_one(profile, pending);
+            clReleaseEvent(pending->event);
+        } else {
+            profile->pending[left++] = *pending;
+        }
+    }
+    profile->pending_count = left;
+    return status;
+}
+
+static clg_status make_room(struct clg__profile *profile)
+{
+    if (profile->pending_count < profile->pending_capacity)
+        return CLG_OK;
+    CLG__TRY(sum_finished(profile));
+    if (profile->pending_capacity > 0 && profile->pending_count <= profile->pending_capacity / 2)
+        return CLG_OK;
+    size_t capacity = profile->pending_capacity ? 2 * profile->pending_capacity : 256;
+    struct clg__profile_pending *pending = realloc(profile->pending, capacity * sizeof *pending);
+    if (!pending)
+        return clg__fail_alloc("the profile");
+    profile->pending = pending;
+    profile->pending_capacity = capacity;
+    return CLG_OK;
+}
+
 clg_status clg__profile_add(struct clg__profile *profile, const char *name, cl_event event)
 {
+    clg_status status = make_room(profile);
+    if (status != CLG_OK) {
+        clReleaseEvent(event);
+        return status;
+    }
     profile->pending[profile->pending_count++] = (struct clg__profile_pending){name, event};
-    return profile->pending_count == CLG__PROFILE_PENDING ? sum_pending(profile) : CLG_OK;
+    return CLG_OK;
 }
 
 void clg__profile_clear(struct clg__profile *profile)
@@ -68,6 +114,7 @@ void clg__profile_clear(struct clg__profile *profile)
     for (size_t i = 0; i < profile->pending_count; i++)
         clReleaseEvent(profile->pending[i].event);
     free(profile->entries);
+    free(profile->pending);
     memset(profile, 0, sizeof *profile);
 }
 
@@ -79,10 +126,12 @@ static int longest_first(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-static clg_status require_profiling(const clg_context *ctx)
+static clg_status require_profiling(const char *call, const clg_context *ctx)
 {
+    if (!ctx)
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: ctx is NULL", call);
     if (!ctx->profiling)
-        return clg__fail(CLG_INVALID_STATE, "the context was created without profiling");
+        return clg__fail(CLG_INVALID_STATE, "%s: the context was created without profiling", call);
     return CLG_OK;
 }
 
@@ -91,7 +140,7 @@ clg_status clg_profile_read(clg_context *ctx, clg_profile_entry *entries, size_t
 {
     if (!count || (!entries && capacity > 0))
         return clg__fail(CLG_INVALID_ARGUMENT, "clg_profile_read: count or entries is NULL");
-    CLG__TRY(require_profiling(ctx));
+    CLG__TRY(require_profiling("clg_profile_read", ctx));
     CLG__TRY(sum_pending(&ctx->profile));
     struct clg__profile *profile = &ctx->profile;
     if (profile->count > 0)
@@ -104,7 +153,7 @@ clg_status clg_profile_read(clg_context *ctx, clg_profile_entry *entries, size_t
 
 clg_status clg_profile_reset(clg_context *ctx)
 {
-    CLG__TRY(require_profiling(ctx));
+    CLG__TRY(require_profiling("clg_profile_reset", ctx));
     clg__profile_clear(&ctx->profile);
     return CLG_OK;
 }

@@ -4,21 +4,22 @@
 
 #include "clgrad/profile.h"
 
-enum { CLG__PROFILE_PENDING = 512 };
-
 struct clg__profile {
     clg_profile_entry *entries;
     size_t count;
     size_t capacity;
+    /* Launched and not yet summed up. */
     struct clg__profile_pending {
-        const char *name; /* of a live kernel or a literal: copied when the event is summed up */
+        const char *name;
         cl_event event;
-    } pending[CLG__PROFILE_PENDING];
+    } * pending;
     size_t pending_count;
+    size_t pending_capacity;
 };
 
-/* Takes over the event; waits for all pending events when the list is full. `name` is stored by
- * pointer until then, so it must be a string that lives as long as the program. */
+/* Takes over the event, also when it fails. Never waits: the list of pending events grows, or
+ * shrinks by those that have finished. `name` is stored by pointer until then, so it must be a
+ * string that lives as long as the program. */
 clg_status clg__profile_add(struct clg__profile *profile, const char *name, cl_event event);
 
 /* Releases everything. */

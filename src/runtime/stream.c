@@ -1,5 +1,6 @@
 #include "runtime/kernel.h"
 
+#include "runtime/buffer.h"
 #include "runtime/cl_error.h"
 
 static clg_status resolve_workspace(struct clg__stream *stream, const clg_run *run, size_t bytes)
@@ -7,11 +8,12 @@ static clg_status resolve_workspace(struct clg__stream *stream, const clg_run *r
     if (bytes == 0)
         return CLG_OK;
     if (run->workspace) {
-        size_t size = clg_buffer_size(run->workspace);
-        if (size < bytes)
+        if (run->workspace->ctx != stream->ctx)
+            return clg__fail(CLG_INVALID_ARGUMENT, "the workspace belongs to another context");
+        if (run->workspace->bytes < bytes)
             return clg__fail(CLG_INVALID_ARGUMENT, "the workspace has %zu bytes, %zu are needed",
-                             size, bytes);
-        stream->workspace = clg__buffer_mem(run->workspace);
+                             run->workspace->bytes, bytes);
+        stream->workspace = run->workspace->mem;
         return CLG_OK;
     }
     if (stream->queue != stream->ctx->queue)
@@ -41,11 +43,11 @@ clg_status clg__stream_begin(struct clg__stream *stream, clg_context *ctx, const
                                    .queue = run->queue ? run->queue : ctx->queue,
                                    .event = run->event,
                                    .accumulate = run->accumulate};
-    cl_command_queue_properties properties = 0;
-    CLG__TRY_CL(clGetCommandQueueInfo(stream->queue, CL_QUEUE_PROPERTIES, sizeof properties,
-                                      &properties, NULL),
-                "clGetCommandQueueInfo");
+    cl_command_queue_properties properties = ctx->queue_properties;
+    if (stream->queue != ctx->queue)
+        CLG__TRY(clg__queue_check("run", stream->queue, ctx->cl, ctx->device, &properties));
     stream->out_of_order = properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE;
+    stream->profiling = ctx->profiling && (properties & CL_QUEUE_PROFILING_ENABLE);
     CLG__TRY(resolve_workspace(stream, run, workspace));
     if (run->num_wait > 0)
         CLG__TRY_CL(
@@ -54,17 +56,30 @@ clg_status clg__stream_begin(struct clg__stream *stream, clg_context *ctx, const
     return CLG_OK;
 }
 
+clg_status clg__stream_order(struct clg__stream *stream)
+{
+    if (stream->out_of_order)
+        CLG__TRY_CL(clEnqueueBarrierWithWaitList(stream->queue, 0, NULL, NULL),
+                    "clEnqueueBarrierWithWaitList");
+    return CLG_OK;
+}
+
 clg_status clg__stream_end(struct clg__stream *stream, clg_status status)
 {
-    if (status == CLG_OK && stream->event)
-        CLG__TRY_CL(clEnqueueMarkerWithWaitList(stream->queue, 0, NULL, stream->event),
-                    "clEnqueueMarkerWithWaitList");
-    return status;
+    if (status != CLG_OK || !stream->event)
+        return status;
+    CLG__TRY_CL(clEnqueueMarkerWithWaitList(stream->queue, 0, NULL, stream->event),
+                "clEnqueueMarkerWithWaitList");
+    /* Else an event that another queue waits for might never come. The marker is there: a failing
+     * flush takes nothing back. */
+    if (stream->ctx->owns_queue && stream->queue == stream->ctx->queue)
+        clFlush(stream->queue);
+    return CLG_OK;
 }
 
 clg_status clg__stream_record(struct clg__stream *stream, const char *name, cl_event event)
 {
-    if (stream->ctx->profiling)
+    if (stream->profiling)
         return clg__profile_add(&stream->ctx->profile, name, event);
     clReleaseEvent(event);
     return CLG_OK;

@@ -21,10 +21,7 @@ static clg_status begin(const char *call, struct clg__stream *stream, const clg_
 {
     CLG__TRY(check_range(call, buffer, offset, bytes));
     CLG__TRY(clg__stream_begin(stream, buffer->ctx, run, 0));
-    if (stream->out_of_order)
-        CLG__TRY_CL(clEnqueueBarrierWithWaitList(stream->queue, 0, NULL, NULL),
-                    "clEnqueueBarrierWithWaitList");
-    return CLG_OK;
+    return clg__stream_order(stream);
 }
 
 static clg_status end(struct clg__stream *stream, cl_int code, const char *call)
@@ -70,12 +67,15 @@ clg_status clg_buffer_fill(clg_buffer *buffer, size_t offset, size_t bytes, cons
 {
     struct clg__stream stream;
     CLG__TRY(check_host("clg_buffer_fill", pattern));
+    CLG__TRY(check_range("clg_buffer_fill", buffer, offset, bytes));
     bool power_of_two = pattern_bytes > 0 && (pattern_bytes & (pattern_bytes - 1)) == 0;
+    size_t start = buffer->mem.offset + offset; /* OpenCL counts in the whole object */
     if (!power_of_two || pattern_bytes > 16 || bytes % pattern_bytes != 0 ||
-        offset % pattern_bytes != 0)
+        start % pattern_bytes != 0)
         return clg__fail(CLG_INVALID_ARGUMENT,
-                         "clg_buffer_fill: a pattern of %zu bytes for %zu bytes from byte %zu on",
-                         pattern_bytes, bytes, offset);
+                         "clg_buffer_fill: a pattern of %zu bytes for %zu bytes from byte %zu of "
+                         "the memory object on",
+                         pattern_bytes, bytes, start);
     CLG__TRY(begin("clg_buffer_fill", &stream, buffer, offset, bytes, run));
     cl_int code =
         bytes == 0 ? CL_SUCCESS
@@ -89,12 +89,20 @@ clg_status clg_buffer_copy(clg_buffer *to, size_t to_offset, const clg_buffer *f
 {
     struct clg__stream stream;
     CLG__TRY(check_range("clg_buffer_copy", from, from_offset, bytes));
+    CLG__TRY(check_range("clg_buffer_copy", to, to_offset, bytes));
+    if (from->ctx != to->ctx)
+        return clg__fail(CLG_INVALID_ARGUMENT,
+                         "clg_buffer_copy: the buffers belong to two contexts");
+    size_t source = from->mem.offset + from_offset, target = to->mem.offset + to_offset;
+    if (from->mem.object == to->mem.object && source < target + bytes && target < source + bytes)
+        return clg__fail(CLG_INVALID_ARGUMENT,
+                         "clg_buffer_copy: %zu bytes from byte %zu to byte %zu of one memory "
+                         "object overlap",
+                         bytes, source, target);
     CLG__TRY(begin("clg_buffer_copy", &stream, to, to_offset, bytes, run));
-    cl_int code = bytes == 0
-                      ? CL_SUCCESS
-                      : clEnqueueCopyBuffer(stream.queue, from->mem.object, to->mem.object,
-                                            from->mem.offset + from_offset,
-                                            to->mem.offset + to_offset, bytes, 0, NULL, NULL);
+    cl_int code = bytes == 0 ? CL_SUCCESS
+                             : clEnqueueCopyBuffer(stream.queue, from->mem.object, to->mem.object,
+                                                   source, target, bytes, 0, NULL, NULL);
     return end(&stream, code, "clEnqueueCopyBuffer");
 }
 
