@@ -49,3 +49,20 @@ clg_status clg__check_float_4d(const char *call, const char *name, const clg_ten
                          call, name, clg__desc_text(desc, text));
     return CLG_OK;
 }
+
+clg_status clg__check_float_2d(const char *call, const char *name, const clg_tensor_desc *desc)
+{
+    int64_t count;
+    char text[CLG__DESC_TEXT];
+    CLG__TRY(clg__check_float(call, name, desc, &count));
+    if (desc->ndim != 2)
+        return clg__fail(CLG_INVALID_SHAPE, "%s: %s is %s, two dimensions are needed", call, name,
+                         clg__desc_text(desc, text));
+    return CLG_OK;
+}
+
+clg_status clg__expect_optional(const char *call, const char *name, const clg_context *ctx,
+                                const clg_tensor *tensor, const clg_tensor_desc *expected)
+{
+    return tensor ? clg__expect_tensor(call, name, ctx, tensor, expected) : CLG_OK;
+}

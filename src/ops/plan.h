@@ -23,4 +23,11 @@ clg_status clg__check_float(const char *call, const char *name, const clg_tensor
 /* The same for float32 tensors N C H W. Errors: also CLG_INVALID_SHAPE (not four dimensions). */
 clg_status clg__check_float_4d(const char *call, const char *name, const clg_tensor_desc *desc);
 
+/* The same for float32 matrices. Errors: also CLG_INVALID_SHAPE (not two dimensions). */
+clg_status clg__check_float_2d(const char *call, const char *name, const clg_tensor_desc *desc);
+
+/* clg__expect_tensor for a tensor that may be left out: NULL is right. */
+clg_status clg__expect_optional(const char *call, const char *name, const clg_context *ctx,
+                                const clg_tensor *tensor, const clg_tensor_desc *expected);
+
 #endif
