@@ -16,6 +16,7 @@
 
 /* Operations */
 #include "clgrad/activation.h"
+#include "clgrad/add.h"
 #include "clgrad/conv2d.h"
 #include "clgrad/conv_transpose2d.h"
 #include "clgrad/dilate2d.h"
