@@ -17,6 +17,7 @@
 /* Operations */
 #include "clgrad/activation.h"
 #include "clgrad/add.h"
+#include "clgrad/concat.h"
 #include "clgrad/conv2d.h"
 #include "clgrad/conv_transpose2d.h"
 #include "clgrad/dilate2d.h"
