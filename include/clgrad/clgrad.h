@@ -22,6 +22,7 @@
 #include "clgrad/conv_transpose2d.h"
 #include "clgrad/dilate2d.h"
 #include "clgrad/downsample2d.h"
+#include "clgrad/dropout.h"
 #include "clgrad/flip2d.h"
 #include "clgrad/pad2d.h"
 #include "clgrad/pad_mode.h"
