@@ -27,6 +27,7 @@
 #include "clgrad/pad2d.h"
 #include "clgrad/pad_mode.h"
 #include "clgrad/reorder.h"
+#include "clgrad/softmax_cross_entropy.h"
 
 /* Files */
 #include "clgrad/idx.h"
