@@ -15,6 +15,7 @@
 #include "clgrad/version.h"
 
 /* Operations */
+#include "clgrad/accuracy.h"
 #include "clgrad/activation.h"
 #include "clgrad/add.h"
 #include "clgrad/concat.h"
