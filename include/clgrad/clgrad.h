@@ -25,6 +25,7 @@
 #include "clgrad/downsample2d.h"
 #include "clgrad/dropout.h"
 #include "clgrad/flip2d.h"
+#include "clgrad/mse.h"
 #include "clgrad/pad2d.h"
 #include "clgrad/pad_mode.h"
 #include "clgrad/reorder.h"
