@@ -26,6 +26,7 @@
 #include "clgrad/dropout.h"
 #include "clgrad/flip2d.h"
 #include "clgrad/mse.h"
+#include "clgrad/optimizer.h"
 #include "clgrad/pad2d.h"
 #include "clgrad/pad_mode.h"
 #include "clgrad/reorder.h"
