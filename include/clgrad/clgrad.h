@@ -29,6 +29,7 @@
 #include "clgrad/optimizer.h"
 #include "clgrad/pad2d.h"
 #include "clgrad/pad_mode.h"
+#include "clgrad/pool2d.h"
 #include "clgrad/reorder.h"
 #include "clgrad/softmax_cross_entropy.h"
 

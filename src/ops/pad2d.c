@@ -119,6 +119,12 @@ clg_status clg__pad2d_backward_create(clg_context *ctx, const struct clg__pad2d 
                                       struct clg__planes_map **map)
 {
     struct clg__planes dy = padded(p);
+    if (p->mode == CLG_PAD_ZEROS || p->mode == CLG_PAD_CONSTANT) {
+        /* Each element was copied once or not at all: padding by as much less. */
+        const struct clg__pad2d back = {
+            dy, {-p->pad[0], -p->pad[1], -p->pad[2], -p->pad[3]}, CLG_PAD_ZEROS, 0};
+        return create_map(ctx, &back, "pad2d_forward", &p->x, &dy, map);
+    }
     return create_map(ctx, p, "pad2d_backward", &p->x, &dy, map);
 }
 

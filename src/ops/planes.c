@@ -107,17 +107,26 @@ void clg__planes_map_destroy(struct clg__planes_map *map)
     free(map);
 }
 
+clg_status clg__planes_map_enqueue_all(struct clg__planes_map *map, struct clg__stream *stream,
+                                       struct clg__mem y, const struct clg__mem *in, size_t num_in)
+{
+    struct clg__arg args[CLG__MAP_INPUTS + 5];
+    size_t count = 0;
+    args[count++] = clg__arg_mem(y);
+    for (size_t i = 0; i < num_in; i++)
+        args[count++] = clg__arg_mem(in[i]);
+    args[count++] = clg__arg_int(map->count);
+    args[count++] = clg__arg_struct(&map->to, sizeof map->to);
+    args[count++] = clg__arg_struct(&map->from, sizeof map->from);
+    if (map->parameters_size > 0)
+        args[count++] = clg__arg_struct(map->parameters, map->parameters_size);
+    return clg__launch(stream, map->kernel, clg__grid_1d(map->count), args, count);
+}
+
 clg_status clg__planes_map_enqueue(struct clg__planes_map *map, struct clg__stream *stream,
                                    struct clg__mem y, struct clg__mem x)
 {
-    const struct clg__arg args[] = {clg__arg_mem(y),
-                                    clg__arg_mem(x),
-                                    clg__arg_int(map->count),
-                                    clg__arg_struct(&map->to, sizeof map->to),
-                                    clg__arg_struct(&map->from, sizeof map->from),
-                                    clg__arg_struct(map->parameters, map->parameters_size)};
-    return clg__launch(stream, map->kernel, clg__grid_1d(map->count), args,
-                       map->parameters_size > 0 ? 6 : 5);
+    return clg__planes_map_enqueue_all(map, stream, y, &x, 1);
 }
 
 void clg__planes_plan_release(struct clg__planes_plan *plan)

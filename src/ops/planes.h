@@ -49,7 +49,7 @@ clg_status clg__check_steps(const char *call, const char *what, const int64_t st
  */
 struct clg__planes_map;
 
-enum { CLG__MAP_PARAMETERS = 16 };
+enum { CLG__MAP_PARAMETERS = 24, CLG__MAP_INPUTS = 3 };
 
 /* parameters: a struct of at most CLG__MAP_PARAMETERS cl_int and cl_float, copied; with size 0 the
  * kernel has no such parameter. Errors: CLG_BUILD_FAILED, CLG_OUT_OF_HOST_MEMORY; *map is NULL. */
@@ -62,6 +62,9 @@ void clg__planes_map_destroy(struct clg__planes_map *map); /* NULL is allowed */
 /* y and x do not overlap. */
 clg_status clg__planes_map_enqueue(struct clg__planes_map *map, struct clg__stream *stream,
                                    struct clg__mem y, struct clg__mem x);
+/* The same for a kernel with `num_in` inputs, at most CLG__MAP_INPUTS, in the place of x. */
+clg_status clg__planes_map_enqueue_all(struct clg__planes_map *map, struct clg__stream *stream,
+                                       struct clg__mem y, const struct clg__mem *in, size_t num_in);
 
 /* ---- Plans of which both directions are such a kernel ---- */
 

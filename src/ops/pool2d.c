@@ -1,0 +1,199 @@
+#include "clgrad/pool2d.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "ops/plan.h"
+#include "ops/planes.h"
+
+struct clg_pool2d {
+    struct clg__planes_plan base;
+    clg_pool_kind kind;
+};
+
+static const char *const names[] = {"max", "avg"};
+enum { NUM_KINDS = 2 };
+
+const char *clg_pool_kind_name(clg_pool_kind kind)
+{
+    return (unsigned)kind < NUM_KINDS ? names[kind] : "unknown";
+}
+
+clg_status clg_pool_kind_from_name(const char *name, clg_pool_kind *kind)
+{
+    if (!name || !kind)
+        return clg__fail(CLG_INVALID_ARGUMENT, "clg_pool_kind_from_name: name or kind is NULL");
+    for (int i = 0; i < NUM_KINDS; i++)
+        if (strcmp(names[i], name) == 0) {
+            *kind = (clg_pool_kind)i;
+            return CLG_OK;
+        }
+    return clg__fail(CLG_INVALID_ARGUMENT, "no kind of pooling \"%s\"; there are: max, avg", name);
+}
+
+/* The description with `global` resolved. */
+static clg_pool2d_desc resolved(const clg_pool2d_desc *desc)
+{
+    clg_pool2d_desc d = *desc;
+    if (d.global)
+        for (int axis = 0; axis < 2; axis++) {
+            d.size[axis] = d.stride[axis] = d.x.dims[2 + axis];
+            d.pad[axis] = 0;
+            d.dilation[axis] = 1;
+        }
+    return d;
+}
+
+/* Points that a window spans along an axis. */
+static int64_t span_of(const clg_pool2d_desc *d, int axis)
+{
+    return (d->size[axis] - 1) * d->dilation[axis] + 1;
+}
+
+static clg_status check_axis(const char *call, const clg_pool2d_desc *d, int axis)
+{
+    int64_t size = d->x.dims[2 + axis], pad = d->pad[axis], span = span_of(d, axis);
+    const char *name = axis == 0 ? "height" : "width";
+    if (pad < 0 || pad > span / 2)
+        return clg__fail(CLG_INVALID_ARGUMENT,
+                         "%s: padding %lld of the %s, it must be 0 to %lld, half of the window of "
+                         "%lld (size %lld, dilation %lld)",
+                         call, (long long)pad, name, (long long)(span / 2), (long long)span,
+                         (long long)d->size[axis], (long long)d->dilation[axis]);
+    if (size + 2 * pad > INT32_MAX)
+        return clg__fail(CLG_TOO_LARGE, "%s: %s %lld padded by %lld on both sides, more than %d",
+                         call, name, (long long)size, (long long)pad, INT32_MAX);
+    if (span > size + 2 * pad)
+        return clg__fail(CLG_INVALID_SHAPE,
+                         "%s: a window of %lld (size %lld, dilation %lld) is larger than the %s "
+                         "%lld with padding %lld on both sides",
+                         call, (long long)span, (long long)d->size[axis],
+                         (long long)d->dilation[axis], name, (long long)size, (long long)pad);
+    return CLG_OK;
+}
+
+static clg_status check_desc(const char *call, const clg_pool2d_desc *desc, clg_tensor_desc *y)
+{
+    CLG__TRY(clg__check_float_4d(call, "x", &desc->x));
+    if ((unsigned)desc->kind >= NUM_KINDS)
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: kind %d is unknown", call, (int)desc->kind);
+    const clg_pool2d_desc d = resolved(desc);
+    CLG__TRY(clg__check_steps(call, "size", d.size));
+    CLG__TRY(clg__check_steps(call, "stride", d.stride));
+    CLG__TRY(clg__check_steps(call, "dilation", d.dilation));
+    if (d.kind == CLG_POOL_AVG && (d.dilation[0] != 1 || d.dilation[1] != 1))
+        return clg__fail(CLG_UNSUPPORTED, "%s: average pooling with dilation %lld, %lld", call,
+                         (long long)d.dilation[0], (long long)d.dilation[1]);
+    int64_t out[2];
+    for (int axis = 0; axis < 2; axis++) {
+        CLG__TRY(check_axis(call, &d, axis));
+        int64_t room = d.x.dims[2 + axis] + 2 * d.pad[axis] - span_of(&d, axis);
+        out[axis] = room / d.stride[axis] + 1;
+    }
+    *y = clg__desc_resized(&d.x, out[0], out[1]);
+    return clg__check_output(call, y);
+}
+
+clg_status clg_pool2d_output_size(const clg_pool2d_desc *desc, int64_t *p, int64_t *q)
+{
+    static const char call[] = "clg_pool2d_output_size";
+    if (!desc || !p || !q)
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: desc, p or q is NULL", call);
+    clg_tensor_desc y;
+    CLG__TRY(check_desc(call, desc, &y));
+    *p = y.dims[2];
+    *q = y.dims[3];
+    return CLG_OK;
+}
+
+/* `struct window` of kernels_cl/pool2d.cl. */
+struct window {
+    struct axis {
+        struct clg__divisor stride, dilation;
+        cl_int size, pad;
+    } h, w;
+    cl_int count_include_pad;
+};
+
+static struct axis axis_of(const clg_pool2d_desc *d, int axis)
+{
+    return (struct axis){clg__divisor_of(d->stride[axis]), clg__divisor_of(d->dilation[axis]),
+                         (cl_int)d->size[axis], (cl_int)d->pad[axis]};
+}
+
+static clg_status create_maps(const clg_pool2d_desc *desc, struct clg__planes_plan *plan)
+{
+    static const char *const forward[] = {"max_forward", "avg_forward"};
+    static const char *const backward[] = {"max_backward", "avg_backward"};
+    const clg_pool2d_desc d = resolved(desc);
+    const struct window window = {axis_of(&d, 0), axis_of(&d, 1), d.count_include_pad};
+    struct clg__planes x = clg__planes_of(&plan->x), y = clg__planes_of(&plan->y);
+    CLG__TRY(clg__planes_map_create(plan->ctx, "pool2d", forward[d.kind], "", &y, &x, &window,
+                                    sizeof window, &plan->forward));
+    return clg__planes_map_create(plan->ctx, "pool2d", backward[d.kind], "", &x, &y, &window,
+                                  sizeof window, &plan->backward);
+}
+
+clg_status clg_pool2d_create(clg_context *ctx, const clg_pool2d_desc *desc, clg_pool2d **out)
+{
+    static const char call[] = "clg_pool2d_create";
+    CLG__TRY(clg__check_create(call, ctx, desc, out));
+    *out = NULL;
+    clg_tensor_desc y;
+    CLG__TRY(check_desc(call, desc, &y));
+    clg_pool2d *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        return clg__fail_alloc("a pool2d plan");
+    plan->base = (struct clg__planes_plan){.ctx = clg__context_retain(ctx), .x = desc->x, .y = y};
+    plan->kind = desc->kind;
+    clg_status status;
+    CLG__TRY_GOTO(create_maps(desc, &plan->base));
+    *out = plan;
+    return CLG_OK;
+fail:
+    clg_pool2d_destroy(plan);
+    return status;
+}
+
+void clg_pool2d_destroy(clg_pool2d *plan)
+{
+    if (!plan)
+        return;
+    clg__planes_plan_release(&plan->base);
+    free(plan);
+}
+
+clg_status clg_pool2d_forward(clg_pool2d *plan, clg_tensor *y, const clg_tensor *x,
+                              const clg_run *run)
+{
+    static const char call[] = "clg_pool2d_forward";
+    CLG__TRY(clg__check_plan(call, plan));
+    return clg__planes_plan_forward(call, &plan->base, y, x, run);
+}
+
+static clg_status max_backward(const char *call, const struct clg__planes_plan *plan,
+                               clg_tensor *dx, const clg_tensor *dy, const clg_tensor *x,
+                               const clg_tensor *y, const clg_run *run)
+{
+    CLG__TRY(clg__refuse_accumulate(call, run));
+    CLG__TRY(clg__expect_tensor(call, "dx", plan->ctx, dx, &plan->x));
+    CLG__TRY(clg__expect_tensor(call, "dy", plan->ctx, dy, &plan->y));
+    CLG__TRY(clg__expect_tensor(call, "x", plan->ctx, x, &plan->x));
+    CLG__TRY(clg__expect_tensor(call, "y", plan->ctx, y, &plan->y));
+    const struct clg__mem in[] = {clg__tensor_mem(dy), clg__tensor_mem(x), clg__tensor_mem(y)};
+    struct clg__stream stream;
+    CLG__TRY(clg__stream_begin(&stream, plan->ctx, run, 0));
+    clg_status status =
+        clg__planes_map_enqueue_all(plan->backward, &stream, clg__tensor_mem(dx), in, 3);
+    return clg__stream_end(&stream, status);
+}
+
+clg_status clg_pool2d_backward(clg_pool2d *plan, clg_tensor *dx, const clg_tensor *dy,
+                               const clg_tensor *x, const clg_tensor *y, const clg_run *run)
+{
+    static const char call[] = "clg_pool2d_backward";
+    CLG__TRY(clg__check_plan(call, plan));
+    return plan->kind == CLG_POOL_MAX ? max_backward(call, &plan->base, dx, dy, x, y, run)
+                                      : clg__planes_plan_backward(call, &plan->base, dx, dy, run);
+}
