@@ -1,0 +1,232 @@
+/* The passes of a normalisation: forward, evaluation, backward. */
+#include <stdint.h>
+
+#include "base/error.h"
+#include "ops/norm.h"
+#include "runtime/tensor.h"
+
+/* A call under way. */
+struct pass {
+    struct clg__norm *norm;
+    struct clg__stream *stream;
+    const struct clg__norm_operands *operands;
+    struct clg__mem partial, coefficients, spread, saved;
+};
+
+struct clg__norm_operands clg__norm_operands_of(const clg_norm_tensors *tensors)
+{
+    return tensors ? (struct clg__norm_operands){.gamma = tensors->gamma,
+                                                 .beta = tensors->beta,
+                                                 .saved = tensors->saved}
+                   : (struct clg__norm_operands){0};
+}
+
+static clg_status expect_optional(const char *call, const char *name, const struct clg__norm *norm,
+                                  const clg_tensor *tensor, const clg_tensor_desc *expected)
+{
+    return tensor ? clg__expect_tensor(call, name, norm->ctx, tensor, expected) : CLG_OK;
+}
+
+static clg_status check_operands(const struct clg__norm *norm, const char *call,
+                                 const struct clg__norm_operands *operands)
+{
+    const struct clg__norm_problem *p = &norm->problem;
+    char text[CLG__DESC_TEXT];
+    CLG__TRY(expect_optional(call, "gamma", norm, operands->gamma, &p->gamma));
+    CLG__TRY(expect_optional(call, "beta", norm, operands->beta, &p->gamma));
+    if (operands->evaluation) {
+        CLG__TRY(
+            clg__expect_tensor(call, "running_mean", norm->ctx, operands->running_mean, &p->gamma));
+        return clg__expect_tensor(call, "running_var", norm->ctx, operands->running_var, &p->gamma);
+    }
+    CLG__TRY(expect_optional(call, "running_mean", norm, operands->running_mean, &p->gamma));
+    CLG__TRY(expect_optional(call, "running_var", norm, operands->running_var, &p->gamma));
+    if (p->kind == CLG__NORM_BATCH && p->images * p->length == 1)
+        return clg__fail(CLG_INVALID_SHAPE,
+                         "%s: x is %s, one element a channel; the statistics of training need at "
+                         "least 2",
+                         call, clg__desc_text(&p->x, text));
+    return expect_optional(call, "saved", norm, operands->saved, &norm->saved_desc);
+}
+
+static struct pass begin(struct clg__norm *norm, struct clg__stream *stream,
+                         const struct clg__norm_operands *operands)
+{
+    struct clg__mem workspace = stream->workspace;
+    return (struct pass){norm,
+                         stream,
+                         operands,
+                         workspace,
+                         clg__mem_at(workspace, norm->coefficients),
+                         clg__mem_at(workspace, norm->spread),
+                         clg__tensor_mem(operands->saved ? operands->saved : norm->saved)};
+}
+
+/* ---- Forward ---- */
+
+static clg_status statistics(const struct pass *pass, const clg_tensor *x)
+{
+    const struct clg__norm *norm = pass->norm;
+    const struct clg__norm_operands *operands = pass->operands;
+    CLG__TRY(
+        CLG__NORM_STAGE_LAUNCH(&norm->moments, pass->stream, pass->partial, clg__tensor_mem(x)));
+    return CLG__LAUNCH(pass->stream, norm->join_moments, clg__norm_join_grid(norm->ctx, norm->sets),
+                       clg__arg_mem(pass->saved), clg__arg_mem(pass->coefficients),
+                       clg__arg_mem(pass->partial), clg__arg_tensor(operands->gamma),
+                       clg__arg_tensor(operands->beta), clg__arg_tensor(operands->running_mean),
+                       clg__arg_tensor(operands->running_var),
+                       clg__arg_struct(&norm->join_moments_args, sizeof norm->join_moments_args));
+}
+
+/* From the running statistics: `spread` as if saved, and coefficients for the apply pass. */
+static clg_status evaluation(const struct pass *pass, bool gradient)
+{
+    const struct clg__norm *norm = pass->norm;
+    const struct clg__norm_operands *operands = pass->operands;
+    return CLG__LAUNCH(pass->stream, norm->evaluation, clg__grid_1d(norm->sets),
+                       clg__arg_mem(pass->spread), clg__arg_mem(pass->coefficients),
+                       clg__arg_tensor(operands->running_mean),
+                       clg__arg_tensor(operands->running_var), clg__arg_tensor(operands->gamma),
+                       clg__arg_tensor(operands->beta), clg__arg_int(norm->sets),
+                       clg__arg_float((double)norm->problem.eps), clg__arg_int(gradient));
+}
+
+static clg_status apply(const struct pass *pass, clg_tensor *y, const clg_tensor *x)
+{
+    const struct clg__norm *norm = pass->norm;
+    if (norm->problem.kind == CLG__NORM_LAYER)
+        return CLG__NORM_STAGE_LAUNCH(
+            &norm->apply, pass->stream, clg__tensor_mem(y), clg__tensor_mem(x), pass->saved,
+            clg__tensor_mem(pass->operands->gamma), clg__tensor_mem(pass->operands->beta));
+    return CLG__NORM_STAGE_LAUNCH(&norm->apply, pass->stream, clg__tensor_mem(y),
+                                  clg__tensor_mem(x), pass->coefficients);
+}
+
+static clg_status enqueue_forward(const struct pass *pass, clg_tensor *y, const clg_tensor *x)
+{
+    CLG__TRY(pass->operands->evaluation ? evaluation(pass, false) : statistics(pass, x));
+    return apply(pass, y, x);
+}
+
+clg_status clg__norm_forward(struct clg__norm *norm, const char *call, clg_tensor *y,
+                             const clg_tensor *x, const struct clg__norm_operands *operands,
+                             const clg_run *run)
+{
+    CLG__TRY(clg__expect_tensor(call, "y", norm->ctx, y, &norm->problem.x));
+    CLG__TRY(clg__expect_tensor(call, "x", norm->ctx, x, &norm->problem.x));
+    CLG__TRY(check_operands(norm, call, operands));
+    struct clg__stream stream;
+    CLG__TRY(clg__stream_begin(&stream, norm->ctx, run, norm->workspace));
+    struct pass pass = begin(norm, &stream, operands);
+    clg_status status = clg__stream_end(&stream, enqueue_forward(&pass, y, x));
+    if (status == CLG_OK && !operands->evaluation && !operands->saved)
+        norm->saved_valid = true;
+    return status;
+}
+
+/* ---- Backward ---- */
+
+static clg_status parameter_gradients(const struct pass *pass, const clg_norm_gradients *grads,
+                                      int64_t parts)
+{
+    const struct clg__norm *norm = pass->norm;
+    int64_t channels = norm->problem.channels;
+    return CLG__LAUNCH(pass->stream, norm->parameter_gradients, clg__grid_1d(channels),
+                       clg__arg_tensor(grads->dgamma), clg__arg_tensor(grads->dbeta),
+                       clg__arg_mem(pass->partial), clg__arg_int(channels), clg__arg_int(parts),
+                       clg__arg_int(pass->stream->accumulate));
+}
+
+static clg_status join_sums(const struct pass *pass, const clg_tensor *gamma)
+{
+    const struct clg__norm *norm = pass->norm;
+    return CLG__LAUNCH(pass->stream, norm->join_sums, clg__norm_join_grid(norm->ctx, norm->sets),
+                       clg__arg_mem(pass->coefficients), clg__arg_mem(pass->partial),
+                       clg__arg_mem(pass->saved), clg__arg_tensor(gamma),
+                       clg__arg_struct(&norm->join_sums_args, sizeof norm->join_sums_args));
+}
+
+/* Parameter gradients come first: dx may be dy. */
+static clg_status backward_layer(const struct pass *pass, const clg_norm_gradients *grads,
+                                 struct clg__mem dy, struct clg__mem x)
+{
+    const struct clg__norm *norm = pass->norm;
+    struct clg__mem gamma = clg__tensor_mem(pass->operands->gamma);
+    if (grads->dgamma || grads->dbeta) {
+        CLG__TRY(CLG__NORM_STAGE_LAUNCH(&norm->column_sums, pass->stream, pass->partial, dy, x,
+                                        pass->saved));
+        CLG__TRY(parameter_gradients(pass, grads, norm->column_sums.chunks));
+    }
+    if (!grads->dx)
+        return CLG_OK;
+    CLG__TRY(CLG__NORM_STAGE_LAUNCH(&norm->sums, pass->stream, pass->partial, dy, x, pass->saved,
+                                    gamma));
+    CLG__TRY(join_sums(pass, NULL));
+    return CLG__NORM_STAGE_LAUNCH(&norm->gradient, pass->stream, clg__tensor_mem(grads->dx), dy, x,
+                                  pass->coefficients, gamma);
+}
+
+static clg_status backward_images(const struct pass *pass, const clg_norm_gradients *grads,
+                                  struct clg__mem dy, struct clg__mem x)
+{
+    const struct clg__norm *norm = pass->norm;
+    bool evaluate = pass->operands->evaluation;
+    struct clg__mem saved = pass->saved;
+    if (evaluate) {
+        CLG__TRY(evaluation(pass, true));
+        saved = pass->spread;
+    } else if (norm->spread_saved) {
+        int entries = norm->join_sums_args.entries;
+        CLG__TRY(CLG__LAUNCH(pass->stream, norm->spread_saved, clg__grid_1d(norm->sets * entries),
+                             clg__arg_mem(pass->spread), clg__arg_mem(pass->saved),
+                             clg__arg_int(norm->sets), clg__arg_int(entries)));
+        saved = pass->spread;
+    }
+    if (grads->dgamma || grads->dbeta || !evaluate)
+        CLG__TRY(CLG__NORM_STAGE_LAUNCH(&norm->sums, pass->stream, pass->partial, dy, x, saved));
+    if (grads->dgamma || grads->dbeta) {
+        int64_t images = norm->sets / norm->join_sums_args.groups;
+        CLG__TRY(parameter_gradients(pass, grads, images * norm->sums.chunks));
+    }
+    if (!grads->dx)
+        return CLG_OK;
+    struct clg__mem dx = clg__tensor_mem(grads->dx);
+    if (evaluate)
+        return CLG__NORM_STAGE_LAUNCH(&norm->apply, pass->stream, dx, dy, pass->coefficients);
+    CLG__TRY(join_sums(pass, pass->operands->gamma));
+    return CLG__NORM_STAGE_LAUNCH(&norm->gradient, pass->stream, dx, dy, x, pass->coefficients);
+}
+
+static clg_status check_backward(const struct clg__norm *norm, const char *call,
+                                 const clg_norm_gradients *grads, const clg_tensor *dy,
+                                 const clg_tensor *x)
+{
+    const struct clg__norm_problem *p = &norm->problem;
+    if (!grads || (!grads->dx && !grads->dgamma && !grads->dbeta))
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: %s NULL", call,
+                         grads ? "dx, dgamma and dbeta are all" : "grads is");
+    CLG__TRY(expect_optional(call, "dx", norm, grads->dx, &p->x));
+    CLG__TRY(expect_optional(call, "dgamma", norm, grads->dgamma, &p->gamma));
+    CLG__TRY(expect_optional(call, "dbeta", norm, grads->dbeta, &p->gamma));
+    CLG__TRY(clg__expect_tensor(call, "dy", norm->ctx, dy, &p->x));
+    return clg__expect_tensor(call, "x", norm->ctx, x, &p->x);
+}
+
+clg_status clg__norm_backward(struct clg__norm *norm, const char *call,
+                              const clg_norm_gradients *grads, const clg_tensor *dy,
+                              const clg_tensor *x, const struct clg__norm_operands *operands,
+                              const clg_run *run)
+{
+    CLG__TRY(check_backward(norm, call, grads, dy, x));
+    CLG__TRY(check_operands(norm, call, operands));
+    if (!operands->evaluation && !operands->saved && !norm->saved_valid)
+        return clg__fail(CLG_INVALID_STATE,
+                         "%s: saved is NULL, and the plan has not run forward without it", call);
+    struct clg__stream stream;
+    CLG__TRY(clg__stream_begin(&stream, norm->ctx, run, norm->workspace));
+    struct pass pass = begin(norm, &stream, operands);
+    struct clg__mem from = clg__tensor_mem(x), slope = clg__tensor_mem(dy);
+    return clg__stream_end(&stream, norm->problem.kind == CLG__NORM_LAYER
+                                        ? backward_layer(&pass, grads, slope, from)
+                                        : backward_images(&pass, grads, slope, from));
+}

@@ -1,0 +1,158 @@
+#include "ops/norm_stage.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+
+enum { GPU_LANES = 64, CPU_VECTOR = 16, MOST_VECTORS = 4 };
+
+/* Elements of a tile: enough tiles to feed every core several times, and enough elements to hide
+ * what starting a tile costs. The upper end also keeps sums over a tile short. */
+enum { LEAST_TILE = 1024, MOST_TILE = 8192, TILES_PER_CORE = 16 };
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t clamp(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+static int lanes_of(const clg_context *ctx)
+{
+    return ctx->info.family == CLG_FAMILY_GPU ? GPU_LANES : 1;
+}
+
+/* The power of two from `n` on, at most `most`. */
+static int power_of_two(int64_t n, int most)
+{
+    int power = 1;
+    while (power < n && power < most)
+        power *= 2;
+    return power;
+}
+
+static int64_t tile_elements(const clg_context *ctx, const struct clg__norm_view *view)
+{
+    int64_t all = view->images * view->channels * view->length;
+    int64_t even = all / ((int64_t)ctx->info.compute_units * TILES_PER_CORE);
+    return clamp(even / CPU_VECTOR * CPU_VECTOR, LEAST_TILE, MOST_TILE);
+}
+
+static void cut_planes(struct clg__norm_stage *stage, const struct clg__norm_view *view,
+                       enum clg__norm_goal goal, int64_t elements, int lanes)
+{
+    int64_t parts = ceil_div(view->length, elements);
+    int64_t part = view->length;
+    if (parts > 1) {
+        part = ceil_div(ceil_div(view->length, parts), CPU_VECTOR) * CPU_VECTOR;
+        parts = ceil_div(view->length, part);
+    }
+    int64_t images = 1;
+    if (parts == 1 && goal != CLG__NORM_SUM_BY_IMAGE)
+        images = clamp(elements / view->length, 1, view->images);
+    int64_t stacks = ceil_div(view->images, images);
+    stage->args.planes = (struct norm_planes){.images = (int)view->images,
+                                              .channels = (int)view->channels,
+                                              .length = (int)view->length,
+                                              .images_per_tile = (int)images,
+                                              .parts = (int)parts,
+                                              .part_length = (int)part,
+                                              .lanes = power_of_two(part, lanes)};
+    stage->args_size = sizeof stage->args.planes;
+    stage->tiles = stacks * view->channels * parts;
+    stage->chunks = goal == CLG__NORM_SUM_BY_IMAGE ? parts : stacks * parts;
+}
+
+/*
+ * How many channels a tile's items take side by side, a power of two: on GPU-like devices one each,
+ * on the others as a few vectors, which must not be wider than a row. Not many more than there are.
+ */
+static int block_width(int64_t channels, int lanes)
+{
+    int width = lanes > 1 ? lanes : CPU_VECTOR * MOST_VECTORS;
+    while (width > channels && (lanes == 1 || width / 2 >= channels))
+        width /= 2;
+    while (width > CPU_VECTOR && ceil_div(channels, width) * width * 4 > channels * 5)
+        width /= 2;
+    return width;
+}
+
+static void cut_columns(struct clg__norm_stage *stage, const struct clg__norm_view *view,
+                        enum clg__norm_goal goal, int64_t elements, int lanes)
+{
+    int64_t part = block_width(view->channels, lanes);
+    if (goal == CLG__NORM_PASS)
+        part = view->channels < 2 * elements ? view->channels : elements;
+    int64_t rows = clamp(elements / part, 1, view->length);
+    stage->args.columns = (struct norm_columns){.images = (int)view->images,
+                                                .rows = (int)view->length,
+                                                .channels = (int)view->channels,
+                                                .tiles = (int)ceil_div(view->length, rows),
+                                                .rows_per_tile = (int)rows,
+                                                .parts = (int)ceil_div(view->channels, part),
+                                                .part_channels = (int)part,
+                                                .lanes = power_of_two(part, lanes)};
+    stage->args_size = sizeof stage->args.columns;
+    stage->chunks = stage->args.columns.tiles;
+    stage->tiles = view->images * stage->chunks * stage->args.columns.parts;
+}
+
+clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
+                                const struct clg__norm_view *view, enum clg__norm_goal goal,
+                                const char *source, const char *kernel)
+{
+    int lanes = lanes_of(ctx), vector = lanes > 1 ? 1 : CPU_VECTOR;
+    int64_t elements = tile_elements(ctx, view);
+    char options[96];
+    stage->lanes = lanes;
+    if (!view->channels_last) {
+        cut_planes(stage, view, goal, elements, lanes);
+        snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d", lanes, vector);
+        return clg__kernel_create(ctx, source, kernel, options, &stage->kernel);
+    }
+    cut_columns(stage, view, goal, elements, lanes);
+    int width = lanes > 1 ? 1 : block_width(view->channels, lanes);
+    vector = width < vector ? width : vector;
+    snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d -DVECS=%d -DSTATISTICS_BY_ROW=%d", lanes,
+             vector, width / vector, view->statistics_by_row);
+    return clg__kernel_create(ctx, source, kernel, options, &stage->kernel);
+}
+
+void clg__norm_stage_release(struct clg__norm_stage *stage)
+{
+    clg__kernel_destroy(stage->kernel);
+    stage->kernel = NULL;
+}
+
+static struct clg__grid grid_of(int64_t tiles, int lanes)
+{
+    return (struct clg__grid){1, {(size_t)tiles * (size_t)lanes}, {(size_t)lanes}};
+}
+
+clg_status clg__norm_stage_launch(const struct clg__norm_stage *stage, struct clg__stream *stream,
+                                  const struct clg__mem *memory, size_t count)
+{
+    enum { MOST_ARGS = 8 };
+    struct clg__arg args[MOST_ARGS];
+    if (count >= MOST_ARGS)
+        return clg__fail(CLG_INTERNAL_ERROR, "a normalisation kernel with %zu tensors", count);
+    for (size_t i = 0; i < count; i++)
+        args[i] = clg__arg_mem(memory[i]);
+    args[count] = clg__arg_struct(&stage->args, stage->args_size);
+    return clg__launch(stream, stage->kernel, grid_of(stage->tiles, stage->lanes), args, count + 1);
+}
+
+clg_status clg__norm_join_create(clg_context *ctx, const char *kernel, struct clg__kernel **out)
+{
+    char options[32];
+    snprintf(options, sizeof options, "-DLANES=%d -DVEC=1", lanes_of(ctx));
+    return clg__kernel_create(ctx, "norm_join", kernel, options, out);
+}
+
+struct clg__grid clg__norm_join_grid(const clg_context *ctx, int64_t sets)
+{
+    return grid_of(sets, lanes_of(ctx));
+}
