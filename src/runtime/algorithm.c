@@ -33,7 +33,6 @@ enum { MAX_CANDIDATES = 64 };
 struct candidates {
     struct candidate items[MAX_CANDIDATES];
     size_t count;
-    bool over_limit; /* one was refused for its workspace alone */
 };
 
 static void consider(struct candidates *list, struct reasons *reasons, const clg_context *ctx,
@@ -56,7 +55,6 @@ static void consider(struct candidates *list, struct reasons *reasons, const clg
         snprintf(text, sizeof text, "needs %zu bytes of workspace, the limit is %zu", workspace,
                  limit);
         add_reason(reasons, algorithm->name, text);
-        list->over_limit = true;
         return;
     }
     if (list->count == MAX_CANDIDATES)
@@ -128,8 +126,8 @@ clg_status clg__select(clg_context *ctx, const struct clg__selection *selection,
     if (!known)
         return fail_unknown(selection);
     if (list.count == 0)
-        return clg__fail(list.over_limit ? CLG_OUT_OF_DEVICE_MEMORY : CLG_UNSUPPORTED,
-                         "%s: no algorithm takes this problem: %s", selection->what, reasons.text);
+        return clg__fail(CLG_UNSUPPORTED, "%s: no algorithm takes this problem: %s",
+                         selection->what, reasons.text);
     return prepare_first(ctx, selection, &list, instance);
 }
 

@@ -68,8 +68,8 @@ struct clg__selection {
  * Chooses by name or by the least estimated time and prepares. When the choice was free, a
  * candidate that does not build or does not get its memory is passed over for the next one.
  * Errors: CLG_INVALID_ARGUMENT (no algorithm of that name; the message lists them),
- * CLG_UNSUPPORTED (all refuse; each one's reason), CLG_OUT_OF_DEVICE_MEMORY (the same, and one of
- * them only because its workspace is above the limit), and what prepare returns.
+ * CLG_UNSUPPORTED (refused, for the problem or for a workspace above the limit; the message has
+ * each one's reason), and what reserving the workspace and prepare return.
  */
 clg_status clg__select(clg_context *ctx, const struct clg__selection *selection,
                        struct clg__instance *instance);
