@@ -22,11 +22,11 @@ struct clg_conv2d {
 #define BACKWARD_FILTER_ROW(name) &clg__conv2d_backward_filter_##name,
 
 const struct clg__algorithm *const clg__conv2d_forward_algorithms[] = {
-    CLG__CONV2D_ALGORITHM_LIST(FORWARD_ROW) NULL};
+    CLG__CONV2D_FORWARD_LIST(FORWARD_ROW) NULL};
 const struct clg__algorithm *const clg__conv2d_backward_data_algorithms[] = {
-    CLG__CONV2D_ALGORITHM_LIST(BACKWARD_DATA_ROW) NULL};
+    CLG__CONV2D_BACKWARD_DATA_LIST(BACKWARD_DATA_ROW) NULL};
 const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms[] = {
-    CLG__CONV2D_ALGORITHM_LIST(BACKWARD_FILTER_ROW) NULL};
+    CLG__CONV2D_BACKWARD_FILTER_LIST(BACKWARD_FILTER_ROW) NULL};
 
 static const struct clg__algorithm *const *const tables[] = {
     clg__conv2d_forward_algorithms, clg__conv2d_backward_data_algorithms,

@@ -10,7 +10,7 @@
 struct clg__conv2d_road {
     clg_conv2d_direction direction;
     struct clg__instance instance;
-    struct clg__planes_map *pad;     /* of x, or the fold of dx; NULL with mode zeros */
+    struct clg__planes_map *pad;    /* of x, or the fold of dx; NULL with mode zeros */
     struct clg__reorder *reorder_x; /* into the algorithm's layout, or out of it for dx */
     struct clg__reorder *reorder_y; /* of y out of the algorithm's layout, of dy into it */
     struct clg__channel_sum *accumulate;

@@ -17,17 +17,56 @@ extern const struct clg__algorithm *const clg__conv2d_forward_algorithms[];
 extern const struct clg__algorithm *const clg__conv2d_backward_data_algorithms[];
 extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms[];
 
-/* The algorithms, one file each; X(name) in the order of preference, the reference last. */
-#define CLG__CONV2D_ALGORITHM_LIST(X)                                                              \
-    X(textbook)                                                                                    \
-    X(direct)
+/* The algorithms of each direction, one file each; X(name) in the order of preference, the
+ * reference last. */
+#define CLG__CONV2D_FORWARD_LIST(X) X(tile) X(textbook) X(direct)
+#define CLG__CONV2D_BACKWARD_DATA_LIST(X) X(tile) X(textbook) X(direct)
+#define CLG__CONV2D_BACKWARD_FILTER_LIST(X) X(textbook) X(direct)
 
-#define CLG__CONV2D_DECLARE(name)                                                                  \
-    extern const struct clg__algorithm clg__conv2d_forward_##name;                                 \
-    extern const struct clg__algorithm clg__conv2d_backward_data_##name;                           \
+#define CLG__CONV2D_DECLARE_FORWARD(name)                                                          \
+    extern const struct clg__algorithm clg__conv2d_forward_##name;
+#define CLG__CONV2D_DECLARE_DATA(name)                                                             \
+    extern const struct clg__algorithm clg__conv2d_backward_data_##name;
+#define CLG__CONV2D_DECLARE_FILTER(name)                                                           \
     extern const struct clg__algorithm clg__conv2d_backward_filter_##name;
-CLG__CONV2D_ALGORITHM_LIST(CLG__CONV2D_DECLARE)
-#undef CLG__CONV2D_DECLARE
+CLG__CONV2D_FORWARD_LIST(CLG__CONV2D_DECLARE_FORWARD)
+CLG__CONV2D_BACKWARD_DATA_LIST(CLG__CONV2D_DECLARE_DATA)
+CLG__CONV2D_BACKWARD_FILTER_LIST(CLG__CONV2D_DECLARE_FILTER)
+
+/*
+ * Defines clg__conv2d_<direction>_<name> from a file's functions, which take the direction where it
+ * matters: supports(args, direction, device, &why_not), workspace(args, direction),
+ * cost(args, direction, device), prepare(ctx, args, direction, &state), and enqueue, release.
+ */
+#define CLG__CONV2D_ALGORITHM(name_, direction_, DIRECTION, exact_)                                \
+    static bool supports_##direction_(const void *problem, const clg_device_info *device,          \
+                                      const char **why_not)                                        \
+    {                                                                                              \
+        return supports(problem, DIRECTION, device, why_not);                                      \
+    }                                                                                              \
+    static size_t workspace_##direction_(const void *problem, const clg_device_info *device)       \
+    {                                                                                              \
+        (void)device;                                                                              \
+        return workspace(problem, DIRECTION);                                                      \
+    }                                                                                              \
+    static double cost_##direction_(const void *problem, const clg_device_info *device)            \
+    {                                                                                              \
+        return cost(problem, DIRECTION, device);                                                   \
+    }                                                                                              \
+    static clg_status prepare_##direction_(clg_context *ctx, const void *problem, void **state)    \
+    {                                                                                              \
+        return prepare(ctx, problem, DIRECTION, state);                                            \
+    }                                                                                              \
+    const struct clg__algorithm clg__conv2d_##direction_##_##name_ = {                             \
+        .name = #name_,                                                                            \
+        .exact = exact_,                                                                           \
+        .supports = supports_##direction_,                                                         \
+        .workspace = workspace_##direction_,                                                       \
+        .cost = cost_##direction_,                                                                 \
+        .prepare = prepare_##direction_,                                                           \
+        .enqueue = enqueue,                                                                        \
+        .release = release,                                                                        \
+    }
 
 /*
  * Checks the description (the errors are clg_conv2d_output_size's) and fills the geometry with

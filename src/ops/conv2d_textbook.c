@@ -77,8 +77,9 @@ static size_t slot_at(const struct sizes *sizes, enum slot slot)
 }
 
 static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction,
-                     const char **why_not)
+                     const clg_device_info *device, const char **why_not)
 {
+    (void)device;
     struct sizes sizes = sizes_of(a, direction);
     *why_not = "works on NCHW only";
     if (a->x_channels_last || a->y_channels_last)
@@ -88,6 +89,12 @@ static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction
         if (sizes.slot_count[i] > INT32_MAX)
             return false;
     return true;
+}
+
+static size_t workspace(const struct conv2d_args *a, clg_conv2d_direction direction)
+{
+    struct sizes sizes = sizes_of(a, direction);
+    return slot_at(&sizes, NUM_SLOTS);
 }
 
 /* The terms of the convolution over the zeros, at the speed of the direct kernel's inner loop. */
@@ -348,38 +355,6 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     return op->accumulate ? clg__accumulate_enqueue(s->accumulate, stream, op->out[0], to) : CLG_OK;
 }
 
-#define ALGORITHM(name_, DIRECTION)                                                                \
-    static bool supports_##name_(const void *problem, const clg_device_info *device,               \
-                                 const char **why_not)                                             \
-    {                                                                                              \
-        (void)device;                                                                              \
-        return supports(problem, DIRECTION, why_not);                                              \
-    }                                                                                              \
-    static size_t workspace_##name_(const void *problem, const clg_device_info *device)            \
-    {                                                                                              \
-        (void)device;                                                                              \
-        struct sizes sizes = sizes_of(problem, DIRECTION);                                         \
-        return slot_at(&sizes, NUM_SLOTS);                                                         \
-    }                                                                                              \
-    static double cost_##name_(const void *problem, const clg_device_info *device)                 \
-    {                                                                                              \
-        return cost(problem, DIRECTION, device);                                                   \
-    }                                                                                              \
-    static clg_status prepare_##name_(clg_context *ctx, const void *problem, void **state)         \
-    {                                                                                              \
-        return prepare(ctx, problem, DIRECTION, state);                                            \
-    }                                                                                              \
-    const struct clg__algorithm clg__conv2d_##name_##_textbook = {                                 \
-        .name = "textbook",                                                                        \
-        .exact = true,                                                                             \
-        .supports = supports_##name_,                                                              \
-        .workspace = workspace_##name_,                                                            \
-        .cost = cost_##name_,                                                                      \
-        .prepare = prepare_##name_,                                                                \
-        .enqueue = enqueue,                                                                        \
-        .release = release,                                                                        \
-    }
-
-ALGORITHM(forward, CLG_CONV2D_FORWARD);
-ALGORITHM(backward_data, CLG_CONV2D_BACKWARD_DATA);
-ALGORITHM(backward_filter, CLG_CONV2D_BACKWARD_FILTER);
+CLG__CONV2D_ALGORITHM(textbook, forward, CLG_CONV2D_FORWARD, true);
+CLG__CONV2D_ALGORITHM(textbook, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
+CLG__CONV2D_ALGORITHM(textbook, backward_filter, CLG_CONV2D_BACKWARD_FILTER, true);

@@ -1,0 +1,140 @@
+/*
+ * Convolution for CPU-like devices, channels last: register tiles of PX pixels of a row by KV
+ * vectors of 16 outputs, so that a multiply-add needs about half a load.
+ * One work-item is one group and makes one row of one image for `blocks_per_group` blocks of
+ * outputs. For each tile of PX pixels it copies the input that the tile's windows touch to local
+ * memory, zeros where there is padding: the inner loops then know no borders, and rows whose length
+ * is a power of two do not fall on each other in the cache. The last tile of a row is moved left to
+ * end with it where the row is long enough.
+ * The filter comes packed as [block][tap row][tap column][c][KV x 16], zeros behind k.
+ */
+#include "common.clh"
+#include "conv2d_tile_args.clh"
+
+#ifndef PX
+#define PX 14
+#endif
+#ifndef KV
+#define KV 2
+#endif
+
+#define LANES (16 * KV)
+
+/* Copies `count` consecutive floats. */
+void copy(__local float *to, __global const float *from, int count)
+{
+    int i = 0;
+    for (; i + 16 <= count; i += 16)
+        vstore16(vload16(0, from + i), 0, to + i);
+    for (; i < count; i++)
+        to[i] = from[i];
+}
+
+void clear(__local float *to, int count)
+{
+    int i = 0;
+    for (; i + 16 <= count; i += 16)
+        vstore16((float16)(0.0f), 0, to + i);
+    for (; i < count; i++)
+        to[i] = 0.0f;
+}
+
+/* One row of the patch: `columns` columns from input column `first` on; zeros outside. */
+void fetch_row(__local float *to, __global const float *row, int first, int columns,
+               const struct conv2d_tile_args *a)
+{
+    const int before = clamp(-first, 0, columns);
+    const int inside = clamp(a->w - first, before, columns) - before;
+    const int after = columns - before - inside;
+    clear(to, before * a->cell);
+    if (a->cell == a->c) {
+        copy(to + before * a->c, row + (first + before) * a->c, inside * a->c);
+    } else {
+        for (int i = before; i < before + inside; i++)
+            copy(to + i * a->cell, row + (first + i) * a->c, a->c);
+    }
+    clear(to + (before + inside) * a->cell, after * a->cell);
+}
+
+/* The tile's patch: taps_h rows of `columns` columns. */
+void fetch(__local float *patch, __global const float *image, int row, int column, int columns,
+           const struct conv2d_tile_args *a)
+{
+    for (int r = 0; r < a->taps_h; r++) {
+        const int h = row + r * a->tap_h;
+        __local float *to = patch + r * columns * a->cell;
+        if (h < 0 || h >= a->h)
+            clear(to, columns * a->cell);
+        else
+            fetch_row(to, image + h * a->in_row, column, columns, a);
+    }
+}
+
+void store(__global float *y, float16 value, int count, int accumulate)
+{
+    if (count >= 16) {
+        vstore16(accumulate ? vload16(0, y) + value : value, 0, y);
+        return;
+    }
+    float lanes[16];
+    vstore16(value, 0, lanes);
+    for (int i = 0; i < count; i++)
+        y[i] = accumulate ? y[i] + lanes[i] : lanes[i];
+}
+
+__kernel void conv2d_tile(OUT(float, y), IN(float, x), IN(float, filter), IN(float, b),
+                          const struct conv2d_tile_args a, const int has_bias,
+                          const int accumulate, __local float *patch)
+{
+    const int p = get_group_id(0), n = get_group_id(1);
+    const int first_block = get_group_id(2) * a.blocks_per_group;
+    const int blocks = (a.k + LANES - 1) / LANES;
+    const int end_block = min(first_block + a.blocks_per_group, blocks);
+    const int columns = (PX - 1) * a.step_w + (a.taps_w - 1) * a.tap_w + 1;
+    const int block_size = a.taps_h * a.taps_w * a.c * LANES;
+    const int step = a.step_w * a.cell;
+    __global const float *image = AT(x) + n * a.in_image;
+    __global float *out = AT(y) + a.out_first + n * a.out_image + p * a.out_row;
+    /* `done`: where the last tile, moved left, begins to be new: an element is stored once. */
+    for (int done = 0; done < a.q; done += PX) {
+        const int q = a.q >= PX ? min(done, a.q - PX) : 0;
+        fetch(patch, image, a.first_h + p * a.step_h, a.first_w + q * a.step_w, columns, &a);
+        for (int block = first_block; block < end_block; block++) {
+            __global const float *taps = AT(filter) + block * block_size;
+            float16 sums[PX][KV];
+            __attribute__((opencl_unroll_hint(PX))) for (int i = 0; i < PX; i++)
+                __attribute__((opencl_unroll_hint(KV))) for (int v = 0; v < KV; v++)
+                    sums[i][v] = 0.0f;
+            for (int r = 0; r < a.taps_h; r++) {
+                for (int s = 0; s < a.taps_w; s++) {
+                    __local const float *from = patch + (r * columns + s * a.tap_w) * a.cell;
+                    for (int c = 0; c < a.c; c++) {
+                        float16 w[KV];
+                        __attribute__((opencl_unroll_hint(KV))) for (int v = 0; v < KV; v++)
+                            w[v] = vload16(v, taps);
+                        taps += LANES;
+                        __attribute__((opencl_unroll_hint(PX))) for (int i = 0; i < PX; i++)
+                            __attribute__((opencl_unroll_hint(KV))) for (int v = 0; v < KV; v++)
+                                sums[i][v] = fma((float16)(from[i * step + c]), w[v], sums[i][v]);
+                    }
+                }
+            }
+            __attribute__((opencl_unroll_hint(PX))) for (int i = 0; i < PX; i++) {
+                __attribute__((opencl_unroll_hint(KV))) for (int v = 0; v < KV; v++) {
+                    const int k = block * LANES + v * 16;
+                    const int column = q + i;
+                    if (k < a.k && column >= done && column < a.q) {
+                        float16 value = sums[i][v];
+                        if (has_bias) {
+                            float lanes[16];
+                            for (int l = 0; l < 16; l++)
+                                lanes[l] = k + l < a.k ? AT(b)[k + l] : 0.0f;
+                            value += vload16(0, lanes);
+                        }
+                        store(out + column * a.out_column + k, value, a.k - k, accumulate);
+                    }
+                }
+            }
+        }
+    }
+}
