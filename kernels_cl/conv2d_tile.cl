@@ -10,6 +10,7 @@
  */
 #include "common.clh"
 #include "conv2d_tile_args.clh"
+#include "patch.clh"
 
 #ifndef PX
 #define PX 14
@@ -19,56 +20,6 @@
 #endif
 
 #define LANES (16 * KV)
-
-/* Copies `count` consecutive floats. */
-void copy(__local float *to, __global const float *from, int count)
-{
-    int i = 0;
-    for (; i + 16 <= count; i += 16)
-        vstore16(vload16(0, from + i), 0, to + i);
-    for (; i < count; i++)
-        to[i] = from[i];
-}
-
-void clear(__local float *to, int count)
-{
-    int i = 0;
-    for (; i + 16 <= count; i += 16)
-        vstore16((float16)(0.0f), 0, to + i);
-    for (; i < count; i++)
-        to[i] = 0.0f;
-}
-
-/* One row of the patch: `columns` columns from input column `first` on; zeros outside. */
-void fetch_row(__local float *to, __global const float *row, int first, int columns,
-               const struct conv2d_tile_args *a)
-{
-    const int before = clamp(-first, 0, columns);
-    const int inside = clamp(a->w - first, before, columns) - before;
-    const int after = columns - before - inside;
-    clear(to, before * a->cell);
-    if (a->cell == a->c) {
-        copy(to + before * a->c, row + (first + before) * a->c, inside * a->c);
-    } else {
-        for (int i = before; i < before + inside; i++)
-            copy(to + i * a->cell, row + (first + i) * a->c, a->c);
-    }
-    clear(to + (before + inside) * a->cell, after * a->cell);
-}
-
-/* The tile's patch: taps_h rows of `columns` columns. */
-void fetch(__local float *patch, __global const float *image, int row, int column, int columns,
-           const struct conv2d_tile_args *a)
-{
-    for (int r = 0; r < a->taps_h; r++) {
-        const int h = row + r * a->tap_h;
-        __local float *to = patch + r * columns * a->cell;
-        if (h < 0 || h >= a->h)
-            clear(to, columns * a->cell);
-        else
-            fetch_row(to, image + h * a->in_row, column, columns, a);
-    }
-}
 
 void store(__global float *y, float16 value, int count, int accumulate)
 {
@@ -98,7 +49,8 @@ __kernel void conv2d_tile(OUT(float, y), IN(float, x), IN(float, filter), IN(flo
     /* `done`: where the last tile, moved left, begins to be new: an element is stored once. */
     for (int done = 0; done < a.q; done += PX) {
         const int q = a.q >= PX ? min(done, a.q - PX) : 0;
-        fetch(patch, image, a.first_h + p * a.step_h, a.first_w + q * a.step_w, columns, &a);
+        fetch_patch(patch, image, a.taps_h, columns, a.first_h + p * a.step_h, a.tap_h,
+                    a.first_w + q * a.step_w, a.h, a.w, a.c, a.c, a.cell);
         for (int block = first_block; block < end_block; block++) {
             __global const float *taps = AT(filter) + block * block_size;
             float16 sums[PX][KV];

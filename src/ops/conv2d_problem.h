@@ -21,7 +21,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
  * reference last. */
 #define CLG__CONV2D_FORWARD_LIST(X) X(tile) X(textbook) X(direct)
 #define CLG__CONV2D_BACKWARD_DATA_LIST(X) X(tile) X(textbook) X(direct)
-#define CLG__CONV2D_BACKWARD_FILTER_LIST(X) X(textbook) X(direct)
+#define CLG__CONV2D_BACKWARD_FILTER_LIST(X) X(tile) X(textbook) X(direct)
 
 #define CLG__CONV2D_DECLARE_FORWARD(name)                                                          \
     extern const struct clg__algorithm clg__conv2d_forward_##name;
