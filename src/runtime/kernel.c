@@ -87,5 +87,5 @@ clg_status clg__launch(struct clg__stream *stream, struct clg__kernel *kernel,
                                          stream->profiling ? &event : NULL);
     if (code != CL_SUCCESS)
         return fail_launch(kernel, &grid, code);
-    return event ? clg__profile_add(&stream->ctx->profile, kernel->name, event) : CLG_OK;
+    return event ? clg__profile_add(&stream->ctx->profile, kernel->name, NULL, event) : CLG_OK;
 }

@@ -144,8 +144,14 @@ clg_status clg__launch(struct clg__stream *stream, struct clg__kernel *kernel,
     clg__launch(stream, kernel, grid, (const struct clg__arg[]){__VA_ARGS__},                      \
                 sizeof((const struct clg__arg[]){__VA_ARGS__}) / sizeof(struct clg__arg))
 
-/* Hands an event of a command that something else enqueued (CLBlast) to the profile; releases it
- * when nothing is profiled. `name` is a literal. */
-clg_status clg__stream_record(struct clg__stream *stream, const char *name, cl_event event);
+/*
+ * Around commands that something else enqueues (CLBlast): clg__stream_enter makes what follows wait
+ * for what is enqueued, on an out-of-order queue, and when the context profiles gives an event;
+ * clg__stream_record hands it and the event of the last of the commands to the profile, or releases
+ * them when nothing is profiled. Both events may be NULL. `name` is a literal.
+ */
+clg_status clg__stream_enter(struct clg__stream *stream, cl_event *before);
+clg_status clg__stream_record(struct clg__stream *stream, const char *name, cl_event before,
+                              cl_event event);
 
 #endif

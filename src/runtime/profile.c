@@ -30,8 +30,10 @@ static clg_status sum_one(struct clg__profile *profile, const struct clg__profil
 {
     cl_ulong start = 0, end = 0;
     CLG__TRY_CL(clWaitForEvents(1, &pending->event), "clWaitForEvents");
-    CLG__TRY_CL(clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_START, sizeof start,
-                                        &start, NULL),
+    cl_event first = pending->before ? pending->before : pending->event;
+    cl_profiling_info begin =
+        pending->before ? CL_PROFILING_COMMAND_END : CL_PROFILING_COMMAND_START;
+    CLG__TRY_CL(clGetEventProfilingInfo(first, begin, sizeof start, &start, NULL),
                 "clGetEventProfilingInfo");
     CLG__TRY_CL(
         clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL),
@@ -44,6 +46,13 @@ static clg_status sum_one(struct clg__profile *profile, const struct clg__profil
     return CLG_OK;
 }
 
+static void release_pending(const struct clg__profile_pending *pending)
+{
+    clReleaseEvent(pending->event);
+    if (pending->before)
+        clReleaseEvent(pending->before);
+}
+
 /* Every pending event is released, also after a failure. */
 static clg_status sum_pending(struct clg__profile *profile)
 {
@@ -51,7 +60,7 @@ static clg_status sum_pending(struct clg__profile *profile)
     for (size_t i = 0; i < profile->pending_count; i++) {
         if (status == CLG_OK)
             status = sum_one(profile, &profile->pending[i]);
-        clReleaseEvent(profile->pending[i].event);
+        release_pending(&profile->pending[i]);
     }
     profile->pending_count = 0;
     return status;
@@ -73,7 +82,7 @@ static clg_status sum_finished(struct clg__profile *profile)
         struct clg__profile_pending *pending = &profile->pending[i];
         if (status == CLG_OK && finished(pending->event)) {
             status = sum_one(profile, pending);
-            clReleaseEvent(pending->event);
+            release_pending(pending);
         } else {
             profile->pending[left++] = *pending;
         }
@@ -98,21 +107,23 @@ static clg_status make_room(struct clg__profile *profile)
     return CLG_OK;
 }
 
-clg_status clg__profile_add(struct clg__profile *profile, const char *name, cl_event event)
+clg_status clg__profile_add(struct clg__profile *profile, const char *name, cl_event before,
+                            cl_event event)
 {
+    const struct clg__profile_pending pending = {name, before, event};
     clg_status status = make_room(profile);
     if (status != CLG_OK) {
-        clReleaseEvent(event);
+        release_pending(&pending);
         return status;
     }
-    profile->pending[profile->pending_count++] = (struct clg__profile_pending){name, event};
+    profile->pending[profile->pending_count++] = pending;
     return CLG_OK;
 }
 
 void clg__profile_clear(struct clg__profile *profile)
 {
     for (size_t i = 0; i < profile->pending_count; i++)
-        clReleaseEvent(profile->pending[i].event);
+        release_pending(&profile->pending[i]);
     free(profile->entries);
     free(profile->pending);
     memset(profile, 0, sizeof *profile);

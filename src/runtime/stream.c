@@ -77,10 +77,24 @@ clg_status clg__stream_end(struct clg__stream *stream, clg_status status)
     return CLG_OK;
 }
 
-clg_status clg__stream_record(struct clg__stream *stream, const char *name, cl_event event)
+clg_status clg__stream_enter(struct clg__stream *stream, cl_event *before)
 {
+    *before = NULL;
+    CLG__TRY(clg__stream_order(stream));
     if (stream->profiling)
-        return clg__profile_add(&stream->ctx->profile, name, event);
-    clReleaseEvent(event);
+        CLG__TRY_CL(clEnqueueMarkerWithWaitList(stream->queue, 0, NULL, before),
+                    "clEnqueueMarkerWithWaitList");
+    return CLG_OK;
+}
+
+clg_status clg__stream_record(struct clg__stream *stream, const char *name, cl_event before,
+                              cl_event event)
+{
+    if (stream->profiling && event)
+        return clg__profile_add(&stream->ctx->profile, name, before, event);
+    if (before)
+        clReleaseEvent(before);
+    if (event)
+        clReleaseEvent(event);
     return CLG_OK;
 }

@@ -1,0 +1,259 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "runtime/estimate.h"
+#include "runtime/gemm_algorithms.h"
+
+enum {
+    CPU_ROWS = 6,           /* of a register tile: ROWS in gemm_tiled_cpu.cl */
+    CPU_MIN_ROWS = 24,      /* of a group, so that packing B pays */
+    CPU_MAX_ROWS = 96,      /* of a group, so that its part of C stays in the cache */
+    CPU_GROUPS_A_UNIT = 16, /* enough to keep the units evenly busy */
+    CPU_MIN_DEPTH = 64,
+    CPU_MAX_DEPTH = 256,
+    GPU_TILE = 64,
+    GPU_SMALL_TILE = 32,
+    GPU_MICRO = 4, /* MICRO in gemm_tiled_gpu.cl */
+    STEP = 16 /* what k is cut into multiples of: STEP in gemm_tiled_gpu.cl, a vector on CPUs */
+};
+
+static int divide_up(int64_t a, int64_t b)
+{
+    return (int)((a + b - 1) / b);
+}
+
+static int clamp(int value, int low, int high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* The size of `parts` parts of `count`, as even as multiples of `step` allow. */
+static int even_part(int count, int parts, int step)
+{
+    return divide_up(divide_up(count, parts), step) * step;
+}
+
+/* ---- Tiling ---- */
+
+static size_t cpu_local_bytes(int vectors, int depth)
+{
+    return ((size_t)depth * (size_t)vectors + 1) * sizeof(cl_float16);
+}
+
+static struct clg__gemm_tiling cpu_tiling(const struct clg__gemm_problem *p,
+                                          const clg_device_info *device)
+{
+    struct clg__gemm_tiling t = {.tile_rows = CPU_ROWS};
+    /* Four vectors of 16 need 32 vector registers of that width. */
+    t.vectors = device->vector_width_float >= 16 && p->n > 16 ? 4 : 1;
+    t.tile_columns = 16 * t.vectors;
+    t.depth = CPU_MAX_DEPTH;
+    while (t.depth > CPU_MIN_DEPTH && cpu_local_bytes(t.vectors, t.depth) > device->local_memory)
+        t.depth /= 2;
+    t.panels = divide_up(p->n, t.tile_columns);
+    int64_t wanted = (int64_t)CPU_GROUPS_A_UNIT * device->compute_units;
+    int blocks = divide_up(wanted, (int64_t)t.panels * p->batch);
+    int rows = clamp(divide_up(p->m, blocks), CPU_MIN_ROWS, CPU_MAX_ROWS);
+    rows = divide_up(p->m, divide_up(p->m, rows)); /* blocks of even height, in whole tiles */
+    t.rows_per_group = divide_up(rows, CPU_ROWS) * CPU_ROWS;
+    t.row_blocks = divide_up(p->m, t.rows_per_group);
+    return t;
+}
+
+static size_t gpu_items(int tile)
+{
+    return (size_t)(tile / GPU_MICRO) * (size_t)(tile / GPU_MICRO);
+}
+
+static struct clg__gemm_tiling gpu_tiling(const struct clg__gemm_problem *p,
+                                          const clg_device_info *device)
+{
+    int64_t large = (int64_t)divide_up(p->m, GPU_TILE) * divide_up(p->n, GPU_TILE) * p->batch;
+    bool fits = device->max_work_group_size >= gpu_items(GPU_TILE) &&
+                device->max_work_item_sizes[0] >= gpu_items(GPU_TILE);
+    bool pays = p->m > GPU_SMALL_TILE && p->n > GPU_SMALL_TILE &&
+                large >= 2 * (int64_t)device->compute_units;
+    int tile = fits && pays ? GPU_TILE : GPU_SMALL_TILE;
+    return (struct clg__gemm_tiling){
+        .tile_rows = tile,
+        .tile_columns = tile,
+        .rows_per_group = tile,
+        .row_blocks = divide_up(p->m, tile),
+        .panels = divide_up(p->n, tile),
+    };
+}
+
+struct clg__gemm_tiling clg__gemm_tiling(const struct clg__gemm_problem *problem,
+                                         const clg_device_info *device)
+{
+    return device->family == CLG_FAMILY_GPU ? gpu_tiling(problem, device)
+                                            : cpu_tiling(problem, device);
+}
+
+bool clg__gemm_tiled_supports(const struct clg__gemm_problem *problem,
+                              const clg_device_info *device, const char **why_not)
+{
+    struct clg__gemm_tiling t = clg__gemm_tiling(problem, device);
+    bool gpu = device->family == CLG_FAMILY_GPU;
+    size_t local = gpu ? 2 * sizeof(cl_float) * (size_t)(t.tile_rows + 1) * STEP
+                       : cpu_local_bytes(t.vectors, t.depth);
+    if (local > device->local_memory) {
+        *why_not = "the device's local memory is too small";
+        return false;
+    }
+    size_t items = gpu ? gpu_items(t.tile_rows) : 1;
+    if (items > device->max_work_group_size || items > device->max_work_item_sizes[0]) {
+        *why_not = "the device's work-groups are too small";
+        return false;
+    }
+    return true;
+}
+
+int clg__gemm_slices(int k, int slices)
+{
+    return divide_up(k, even_part(k, slices, STEP));
+}
+
+double clg__gemm_tiled_seconds(const struct clg__gemm_problem *problem,
+                               const clg_device_info *device, int slices)
+{
+    /* Fractions of the peak as clg__device_peak_flops guesses it. */
+    double fraction = device->family == CLG_FAMILY_GPU ? 0.2 : 1.0;
+    struct clg__gemm_tiling t = clg__gemm_tiling(problem, device);
+    double rows = (double)divide_up(problem->m, t.tile_rows) * t.tile_rows;
+    double columns = (double)t.panels * t.tile_columns;
+    double groups = (double)t.row_blocks * t.panels * problem->batch * slices;
+    double busy = groups < device->compute_units ? groups / device->compute_units : 1;
+    double flop = 2 * rows * columns * problem->k * problem->batch;
+    return flop / (clg__device_peak_flops(device) * fraction * busy) + CLG__LAUNCH_SECONDS;
+}
+
+/* ---- Kernel ---- */
+
+struct clg__gemm_tiles {
+    const struct clg__gemm_problem *problem;
+    struct clg__gemm_tiling tiling;
+    size_t items; /* of a group */
+    struct clg__kernel *kernel;
+};
+
+clg_status clg__gemm_tiles_create(clg_context *ctx, const struct clg__gemm_problem *problem,
+                                  struct clg__gemm_tiles **out)
+{
+    *out = NULL;
+    struct clg__gemm_tiles *tiles = calloc(1, sizeof *tiles);
+    if (!tiles)
+        return clg__fail_alloc("a matrix product's tiles");
+    tiles->problem = problem;
+    tiles->tiling = clg__gemm_tiling(problem, &ctx->info);
+    bool gpu = ctx->info.family == CLG_FAMILY_GPU;
+    tiles->items = gpu ? gpu_items(tiles->tiling.tile_rows) : 1;
+    char options[64];
+    if (gpu)
+        snprintf(options, sizeof options, "-DTILE=%d", tiles->tiling.tile_rows);
+    else
+        snprintf(options, sizeof options, "-DVECTORS=%d -DDEPTH=%d", tiles->tiling.vectors,
+                 tiles->tiling.depth);
+    const char *name = gpu ? "gemm_tiled_gpu" : "gemm_tiled_cpu";
+    clg_status status =
+        gpu ? clg__kernel_create(ctx, name, "gemm_tiled_gpu", options, &tiles->kernel)
+            : clg__kernel_create(ctx, name, "gemm_tiled_cpu", options, &tiles->kernel);
+    if (status != CLG_OK) {
+        clg__gemm_tiles_destroy(tiles);
+        return status;
+    }
+    *out = tiles;
+    return CLG_OK;
+}
+
+void clg__gemm_tiles_destroy(struct clg__gemm_tiles *tiles)
+{
+    if (!tiles)
+        return;
+    clg__kernel_destroy(tiles->kernel);
+    free(tiles);
+}
+
+static struct gemm_args args_of(const struct clg__gemm_tiles *tiles, bool accumulate, int slices)
+{
+    const struct clg__gemm_problem *p = tiles->problem;
+    const struct clg__gemm_tiling *t = &tiles->tiling;
+    struct gemm_args args = {
+        .m = p->m,
+        .n = p->n,
+        .k = p->k,
+        .lda = p->lda,
+        .ldb = p->ldb,
+        .ldc = slices > 1 ? p->n : p->ldc,
+        .transpose_a = p->transpose_a,
+        .transpose_b = p->transpose_b,
+        .rows_per_group = t->rows_per_group,
+        .slices = slices,
+        .span = even_part(p->k, slices, STEP),
+        .bias = slices > 1 ? CLG__GEMM_NO_BIAS : (int)p->bias,
+        .accumulate = slices > 1 ? 0 : accumulate,
+        .alpha = slices > 1 ? 1 : p->alpha,
+    };
+    if (t->depth > 0)
+        args.depth = even_part(args.span, divide_up(args.span, t->depth), STEP);
+    return args;
+}
+
+clg_status clg__gemm_tiles_enqueue(struct clg__gemm_tiles *tiles, struct clg__stream *stream,
+                                   const struct clg__operands *operands, int slices)
+{
+    const struct clg__gemm_problem *p = tiles->problem;
+    const struct gemm_args args = args_of(tiles, operands->accumulate, slices);
+    const struct clg__grid grid = {3,
+                                   {(size_t)tiles->tiling.panels * tiles->items,
+                                    (size_t)tiles->tiling.row_blocks,
+                                    (size_t)p->batch * (size_t)slices},
+                                   {tiles->items, 1, 1}};
+    return CLG__LAUNCH(stream, tiles->kernel, grid, clg__arg_mem(operands->out[0]),
+                       clg__arg_mem(operands->in[0]), clg__arg_mem(operands->in[1]),
+                       clg__arg_mem(operands->in[2]), clg__arg_struct(&args, sizeof args),
+                       clg__arg_long(p->stride_a), clg__arg_long(p->stride_b),
+                       clg__arg_long(slices > 1 ? (int64_t)p->m * p->n : p->stride_c));
+}
+
+/* ---- The algorithm without slices ---- */
+
+static bool tiled_supports(const void *problem, const clg_device_info *device, const char **why_not)
+{
+    return clg__gemm_tiled_supports(problem, device, why_not);
+}
+
+static double tiled_cost(const void *problem, const clg_device_info *device)
+{
+    return clg__gemm_tiled_seconds(problem, device, 1);
+}
+
+static clg_status tiled_prepare(clg_context *ctx, const void *problem, void **state)
+{
+    struct clg__gemm_tiles *tiles;
+    clg_status status = clg__gemm_tiles_create(ctx, problem, &tiles);
+    *state = tiles;
+    return status;
+}
+
+static clg_status tiled_enqueue(void *state, struct clg__stream *stream,
+                                const struct clg__operands *operands)
+{
+    return clg__gemm_tiles_enqueue(state, stream, operands, 1);
+}
+
+static void tiled_release(void *state)
+{
+    clg__gemm_tiles_destroy(state);
+}
+
+const struct clg__algorithm clg__gemm_tiled = {
+    .name = "tiled",
+    .exact = true,
+    .supports = tiled_supports,
+    .cost = tiled_cost,
+    .prepare = tiled_prepare,
+    .enqueue = tiled_enqueue,
+    .release = tiled_release,
+};
