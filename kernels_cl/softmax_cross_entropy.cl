@@ -32,13 +32,15 @@ softmax_cross_entropy(OUT(float, losses), OUT(float, probabilities), OUT(float, 
     const int lane = get_local_id(0), row = get_group_id(0);
     const int start = row * classes;
     __global const float *logits = AT(x) + start;
+    __global float *probability_row = AT(probabilities) + start, *dx_row = AT(dx) + start;
+    const int label = AT(labels)[row];
+    const float samples = (float)(divisor > 0 ? divisor : AT(counted)[0]);
 
     float best = -INFINITY; /* fmax passes over a NaN; the sum of the exponentials finds it */
     for (uint k = lane; k < (uint)classes; k += GROUP)
         best = fmax(best, logits[k]);
     const float maximum = group_max(scratch, best);
 
-    const int label = AT(labels)[row];
     const int ignored = ignore && label == ignore_index;
     const int is_class = label >= 0 && label < classes;
     const float label_logit = is_class ? logits[label] - maximum : NAN;
@@ -50,6 +52,7 @@ softmax_cross_entropy(OUT(float, losses), OUT(float, probabilities), OUT(float, 
     }
     exponentials = group_sum(scratch, exponentials);
     logit_sum = group_sum(scratch, logit_sum);
+    barrier(CLK_GLOBAL_MEM_FENCE); /* every item has read its label's logit, an element of others */
 
     if ((flags & WANT_LOSSES) && lane == 0) {
         const float log_sum = log(exponentials);
@@ -58,17 +61,16 @@ softmax_cross_entropy(OUT(float, losses), OUT(float, probabilities), OUT(float, 
             loss += smoothing * (log_sum - logit_sum / (float)classes);
         AT(losses)[row] = ignored ? 0.0f : loss;
     }
-    const float factor = dloss / (float)(divisor > 0 ? divisor : AT(counted)[0]);
+    const float factor = dloss / samples;
     const float base = smoothing / (float)classes;
     for (uint k = lane; k < (uint)classes; k += GROUP) {
         const float probability = exp(logits[k] - maximum) / exponentials;
         const float target = ((int)k == label ? 1.0f - smoothing : 0.0f) + base;
         if (flags & WANT_PROBABILITIES)
-            AT(probabilities)[start + k] = probability;
+            probability_row[k] = probability;
         if (flags & WANT_DX) {
             const float gradient = is_class ? (probability - target) * factor : NAN;
-            AT(dx)[start + k] =
-                (flags & ADD_DX ? AT(dx)[start + k] : 0.0f) + (ignored ? 0.0f : gradient);
+            dx_row[k] = (flags & ADD_DX ? dx_row[k] : 0.0f) + (ignored ? 0.0f : gradient);
         }
     }
 }
