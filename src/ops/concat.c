@@ -102,10 +102,19 @@ static clg_status expect_input(const char *call, const char *name, const clg_con
     return clg__expect_tensor(call, text, plan->ctx, tensor, &plan->x[i]);
 }
 
-/* Elements that lie side by side in memory for `channels` channels. */
-static int64_t row_length(const clg_concat *plan, int64_t channels)
+/* Where an input stands in y, in elements: both are matrices of contiguous rows. */
+struct place {
+    int64_t width, rows, pitch, start;
+};
+
+/* channel: the input's first one in y. */
+static struct place place_of(const clg_concat *plan, int i, int64_t channel)
 {
-    return plan->y.layout == CLG_NHWC ? channels : channels * plan->y.dims[2] * plan->y.dims[3];
+    const clg_tensor_desc *y = &plan->y;
+    int64_t plane = y->dims[2] * y->dims[3];
+    int64_t step = y->layout == CLG_NHWC ? 1 : plane; /* of a row, per channel */
+    int64_t rows = y->layout == CLG_NHWC ? y->dims[0] * plane : y->dims[0];
+    return (struct place){plan->x[i].dims[1] * step, rows, y->dims[1] * step, channel * step};
 }
 
 clg_status clg_concat_forward(clg_concat *plan, clg_tensor *y, const clg_tensor *const *x,
@@ -123,13 +132,11 @@ clg_status clg_concat_forward(clg_concat *plan, clg_tensor *y, const clg_tensor 
     clg_status status = CLG_OK;
     int64_t channel = 0;
     for (int i = 0; i < plan->num_inputs && status == CLG_OK; i++) {
-        int64_t channels = plan->x[i].dims[1];
-        status = CLG__LAUNCH(&stream, plan->forward, clg__grid_1d(x[i]->count), clg__arg_tensor(y),
-                             clg__arg_tensor(x[i]), clg__arg_int(x[i]->count),
-                             clg__arg_int(row_length(plan, channels)),
-                             clg__arg_int(row_length(plan, plan->y.dims[1])),
-                             clg__arg_int(row_length(plan, channel)));
-        channel += channels;
+        struct place at = place_of(plan, i, channel);
+        status = CLG__LAUNCH(&stream, plan->forward, clg__grid_2d(at.width, at.rows),
+                             clg__arg_tensor(y), clg__arg_tensor(x[i]), clg__arg_int(at.width),
+                             clg__arg_int(at.rows), clg__arg_int(at.pitch), clg__arg_int(at.start));
+        channel += plan->x[i].dims[1];
     }
     return clg__stream_end(&stream, status);
 }
@@ -150,15 +157,13 @@ clg_status clg_concat_backward(clg_concat *plan, clg_tensor *const *dx, const cl
     clg_status status = CLG_OK;
     int64_t channel = 0;
     for (int i = 0; i < plan->num_inputs && status == CLG_OK; i++) {
-        int64_t channels = plan->x[i].dims[1];
+        struct place at = place_of(plan, i, channel);
         if (dx[i])
             status = CLG__LAUNCH(
-                &stream, plan->backward, clg__grid_1d(dx[i]->count), clg__arg_tensor(dx[i]),
-                clg__arg_tensor(dy), clg__arg_int(dx[i]->count),
-                clg__arg_int(row_length(plan, channels)),
-                clg__arg_int(row_length(plan, plan->y.dims[1])),
-                clg__arg_int(row_length(plan, channel)), clg__arg_int(stream.accumulate));
-        channel += channels;
+                &stream, plan->backward, clg__grid_2d(at.width, at.rows), clg__arg_tensor(dx[i]),
+                clg__arg_tensor(dy), clg__arg_int(at.width), clg__arg_int(at.rows),
+                clg__arg_int(at.pitch), clg__arg_int(at.start), clg__arg_int(stream.accumulate));
+        channel += plan->x[i].dims[1];
     }
     return clg__stream_end(&stream, status);
 }

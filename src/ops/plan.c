@@ -66,3 +66,14 @@ clg_status clg__expect_optional(const char *call, const char *name, const clg_co
 {
     return tensor ? clg__expect_tensor(call, name, ctx, tensor, expected) : CLG_OK;
 }
+
+struct clg__grid clg__grid_2d(int64_t columns, int64_t rows)
+{
+    size_t width = 64;
+    while (width / 2 >= (size_t)columns)
+        width /= 2;
+    size_t height = 64 / width;
+    size_t across = ((size_t)columns + width - 1) / width * width;
+    size_t down = ((size_t)rows + height - 1) / height * height;
+    return (struct clg__grid){2, {across, down}, {width, height}};
+}

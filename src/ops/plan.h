@@ -4,6 +4,7 @@
 
 #include "clgrad/run.h"
 #include "clgrad/tensor.h"
+#include "runtime/kernel.h"
 
 /* Errors: CLG_INVALID_ARGUMENT when one of the three is NULL. */
 clg_status clg__check_create(const char *call, const clg_context *ctx, const void *desc,
@@ -29,5 +30,9 @@ clg_status clg__check_float_2d(const char *call, const char *name, const clg_ten
 /* clg__expect_tensor for a tensor that may be left out: NULL is right. */
 clg_status clg__expect_optional(const char *call, const char *name, const clg_context *ctx,
                                 const clg_tensor *tensor, const clg_tensor_desc *expected);
+
+/* One item for each column (dimension 0) and row (dimension 1) of a matrix, in groups of 64 that are
+ * as wide as the columns allow; kernels check both indices. */
+struct clg__grid clg__grid_2d(int64_t columns, int64_t rows);
 
 #endif
