@@ -1,60 +1,67 @@
 /*
  * Dropout: y = x m, and with gradients in place of x and y also the backward pass. m is computed
- * from the element's index in N C H W order, whatever the layout: word i mod 4 of random block
- * i / 4, which is below `threshold` for dropped elements.
- * Elements in that order: one work-item a block of four. CHANNELS_LAST: one work-item an element
- * of memory, which draws the whole block for its word. No local memory. An item reads an element
- * before it writes it, so that y may be x.
+ * from an element's index in N C H W order, whatever the layout: word i mod 4 of random block
+ * i / 4, which is below the threshold for dropped elements.
+ * In that order one work-item takes one block. Channels last, it takes what a block has in one
+ * plane (n, c), and neighbours take neighbouring channels, as memory lies; a block that meets two
+ * planes is computed for both. No local memory. Elements are read before they are written: y may
+ * be x.
  */
 #include "common.clh"
 #include "philox.clh"
 
-#ifndef CHANNELS_LAST
-#define CHANNELS_LAST 0
-#endif
+/* As in src/ops/dropout.c. */
+struct dropout_args {
+    uint count;
+    uint images, channels, plane; /* N, C, H * W; of channels last only, as is: */
+    uint blocks;                  /* the most that a plane meets */
+    uint number, step_low, step_high, seed_low, seed_high;
+    uint threshold;
+    float scale;
+    int accumulate;
+};
 
-float masked(float x, uint word, uint threshold, float scale)
+struct philox_block random_block(const struct dropout_args *args, uint block)
 {
-    return x * (word < threshold ? 0.0f : scale);
+    const struct philox_block counter = {block, args->number, args->step_low, args->step_high};
+    return philox(counter, args->seed_low, args->seed_high);
 }
 
-#if CHANNELS_LAST
-
-__kernel void dropout(OUT(float, y), IN(float, x), const int count, const int channels,
-                      const int plane, const uint number, const uint step_low,
-                      const uint step_high, const uint seed_low, const uint seed_high,
-                      const uint threshold, const float scale, const int accumulate)
+void mask(__global float *y, __global const float *x, uint at, uint word,
+          const struct dropout_args *args)
 {
-    const int at = get_global_id(0);
-    if (at >= count)
+    const float value = x[at] * (word < args->threshold ? 0.0f : args->scale);
+    y[at] = (args->accumulate ? y[at] : 0.0f) + value;
+}
+
+__kernel void dropout(OUT(float, y), IN(float, x), const struct dropout_args args)
+{
+    __global float *to = AT(y);
+    __global const float *from = AT(x);
+    const uint block = get_global_id(0);
+    const struct philox_block random = random_block(&args, block);
+    const uint words[4] = {random.x, random.y, random.z, random.w};
+#pragma unroll
+    for (uint j = 0; j < 4; j++)
+        if (4 * block + j < args.count)
+            mask(to, from, 4 * block + j, words[j], &args);
+}
+
+__kernel void dropout_channels_last(OUT(float, y), IN(float, x), const struct dropout_args args)
+{
+    __global float *to = AT(y);
+    __global const float *from = AT(x);
+    const uint channel = get_global_id(0), row = get_global_id(1);
+    const uint image = row / args.blocks, first = (image * args.channels + channel) * args.plane;
+    if (channel >= args.channels || image >= args.images)
         return;
-    const int pixel = at / channels;
-    const int i = (pixel / plane * channels + at % channels) * plane + pixel % plane;
-    const uint4 block = philox((uint4)((uint)i / 4, number, step_low, step_high),
-                               (uint2)(seed_low, seed_high));
-    const uint even = i & 2 ? block.z : block.x, odd = i & 2 ? block.w : block.y;
-    const float value = masked(AT(x)[at], i & 1 ? odd : even, threshold, scale);
-    AT(y)[at] = (accumulate ? AT(y)[at] : 0.0f) + value;
-}
-
-#else
-
-__kernel void dropout(OUT(float, y), IN(float, x), const int count, const int channels,
-                      const int plane, const uint number, const uint step_low,
-                      const uint step_high, const uint seed_low, const uint seed_high,
-                      const uint threshold, const float scale, const int accumulate)
-{
-    const uint block_index = get_global_id(0);
-    const uint4 block = philox((uint4)(block_index, number, step_low, step_high),
-                               (uint2)(seed_low, seed_high));
-    const uint words[4] = {block.x, block.y, block.z, block.w};
+    const uint block = first / 4 + row % args.blocks;
+    const struct philox_block random = random_block(&args, block);
+    const uint words[4] = {random.x, random.y, random.z, random.w};
+#pragma unroll
     for (uint j = 0; j < 4; j++) {
-        const uint i = 4 * block_index + j;
-        if (i >= (uint)count)
-            return;
-        const float value = masked(AT(x)[i], words[j], threshold, scale);
-        AT(y)[i] = (accumulate ? AT(y)[i] : 0.0f) + value;
+        const uint pixel = 4 * block + j - first; /* huge for the plane before */
+        if (pixel < args.plane)
+            mask(to, from, (image * args.plane + pixel) * args.channels + channel, words[j], &args);
     }
 }
-
-#endif

@@ -7,22 +7,47 @@
 #include "ops/plan.h"
 #include "runtime/tensor.h"
 
+/* As in kernels_cl/dropout.cl. */
+struct dropout_args {
+    cl_uint count;
+    cl_uint images, channels, plane;
+    cl_uint blocks;
+    cl_uint number, step_low, step_high, seed_low, seed_high;
+    cl_uint threshold;
+    cl_float scale;
+    cl_int accumulate;
+};
+
 struct clg_dropout {
     clg_context *ctx;
     clg_dropout_desc desc;
-    int64_t count;
-    bool channels_last;
-    int64_t channels, plane; /* of N C H W; 1 and the count when the order of memory is the index */
-    uint32_t threshold;      /* random words below it drop their element */
-    double scale;            /* of the others */
+    struct dropout_args args; /* what is the same in every run */
+    struct clg__grid grid;
     struct clg__kernel *kernel;
 };
 
-static void set_mask(clg_dropout *plan, double p)
+static void set_shape(clg_dropout *plan, int64_t count)
 {
-    double threshold = floor(p * 4294967296.0 + 0.5);
-    plan->threshold = threshold < 4294967295.0 ? (uint32_t)threshold : UINT32_MAX;
-    plan->scale = p < 1 ? 1 / (1 - p) : 0;
+    const clg_tensor_desc *x = &plan->desc.x;
+    struct dropout_args *args = &plan->args;
+    args->count = (cl_uint)count;
+    if (x->layout != CLG_NHWC) {
+        plan->grid = clg__grid_1d((count + 3) / 4);
+        return;
+    }
+    args->images = (cl_uint)x->dims[0];
+    args->channels = (cl_uint)x->dims[1];
+    args->plane = (cl_uint)(x->dims[2] * x->dims[3]);
+    args->blocks = (args->plane + 6) / 4; /* when the first one holds only one element of it */
+    plan->grid = clg__grid_2d(args->channels, (int64_t)args->images * args->blocks);
+}
+
+static void set_mask(clg_dropout *plan)
+{
+    double p = (double)plan->desc.p, threshold = floor(p * 4294967296.0 + 0.5);
+    plan->args.threshold = threshold < 4294967295.0 ? (cl_uint)threshold : UINT32_MAX;
+    plan->args.scale = p < 1 ? (cl_float)(1 / (1 - p)) : 0;
+    plan->args.number = plan->desc.number;
 }
 
 clg_status clg_dropout_create(clg_context *ctx, const clg_dropout_desc *desc, clg_dropout **out)
@@ -40,14 +65,12 @@ clg_status clg_dropout_create(clg_context *ctx, const clg_dropout_desc *desc, cl
         return clg__fail_alloc("a dropout plan");
     plan->ctx = clg__context_retain(ctx);
     plan->desc = *desc;
-    plan->count = count;
-    plan->channels_last = desc->x.layout == CLG_NHWC;
-    plan->channels = plan->channels_last ? desc->x.dims[1] : 1;
-    plan->plane = plan->channels_last ? desc->x.dims[2] * desc->x.dims[3] : count;
-    set_mask(plan, (double)desc->p);
+    set_shape(plan, count);
+    set_mask(plan);
+    bool channels_last = desc->x.layout == CLG_NHWC;
     clg_status status;
     CLG__TRY_GOTO(clg__kernel_create(
-        ctx, "dropout", "dropout", plan->channels_last ? "-DCHANNELS_LAST=1" : "", &plan->kernel));
+        ctx, "dropout", channels_last ? "dropout_channels_last" : "dropout", "", &plan->kernel));
     *out = plan;
     return CLG_OK;
 fail:
@@ -74,14 +97,14 @@ static clg_status enqueue(clg_dropout *plan, clg_tensor *y, const clg_tensor *x,
 {
     struct clg__stream stream;
     CLG__TRY(clg__stream_begin(&stream, plan->ctx, run, 0));
-    int64_t items = plan->channels_last ? plan->count : (plan->count + 3) / 4;
-    clg_status status = CLG__LAUNCH(
-        &stream, plan->kernel, clg__grid_1d(items), clg__arg_tensor(y), clg__arg_tensor(x),
-        clg__arg_int(plan->count), clg__arg_int(plan->channels), clg__arg_int(plan->plane),
-        clg__arg_uint(plan->desc.number), clg__arg_uint((uint32_t)draw.step),
-        clg__arg_uint((uint32_t)(draw.step >> 32)), clg__arg_uint((uint32_t)draw.seed),
-        clg__arg_uint((uint32_t)(draw.seed >> 32)), clg__arg_uint(plan->threshold),
-        clg__arg_float(plan->scale), clg__arg_int(accumulate));
+    struct dropout_args args = plan->args;
+    args.step_low = (cl_uint)draw.step;
+    args.step_high = (cl_uint)(draw.step >> 32);
+    args.seed_low = (cl_uint)draw.seed;
+    args.seed_high = (cl_uint)(draw.seed >> 32);
+    args.accumulate = accumulate;
+    clg_status status = CLG__LAUNCH(&stream, plan->kernel, plan->grid, clg__arg_tensor(y),
+                                    clg__arg_tensor(x), clg__arg_struct(&args, sizeof args));
     return clg__stream_end(&stream, status);
 }
 
