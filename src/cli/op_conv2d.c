@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "cli/op.h"
+#include "cli/op_args.h"
 
 struct operands {
     clg_tensor *x, *w, *b, *dy;
@@ -46,6 +46,19 @@ static clg_status read_desc(struct op_call *call, const struct operands *in, clg
     return CLG_OK;
 }
 
+/* An algorithm that another direction has is refused here, which an unknown one is not. */
+static clg_status create(const struct op_call *call, const clg_conv2d_desc *desc,
+                         clg_conv2d_direction direction, clg_conv2d **plan)
+{
+    const char *names[32], *asked = op_algorithm(call);
+    size_t count = clg_conv2d_algorithms(direction, names, 32), i = 0;
+    while (asked && i < count && i < 32 && strcmp(names[i], asked) != 0)
+        i++;
+    if (asked && i == count && cli_op_has_algorithm(&cli_op_conv2d, asked))
+        return clg__fail(CLG_UNSUPPORTED, "the direction has no algorithm %s", asked);
+    return clg_conv2d_create(op_context(call), desc, plan);
+}
+
 static clg_status run(struct op_call *call)
 {
     static const char *const names[] = {"forward", "backward_data", "backward_filter"};
@@ -61,11 +74,11 @@ static clg_status run(struct op_call *call)
         bool skip;
         desc.directions = 1u << i;
         desc.algorithm[i] = op_algorithm(call);
-        CLG__TRY(op_maybe_refused(call, names[i], clg_conv2d_create(op_context(call), &desc, &plan),
-                                  &skip));
+        clg_conv2d_direction direction = (clg_conv2d_direction)i;
+        CLG__TRY(op_maybe_refused(call, names[i], create(call, &desc, direction, &plan), &skip));
         if (skip)
             continue;
-        clg_status status = run_direction(call, plan, (clg_conv2d_direction)i, &in);
+        clg_status status = run_direction(call, plan, direction, &in);
         clg_conv2d_destroy(plan);
         CLG__TRY(status);
     }
