@@ -230,7 +230,7 @@ static clg_status read_list(const char *path, int depth, const struct batches *b
 
 clg_status benchdnn_read(const char *path, struct benchdnn_list *list)
 {
-    *list = (struct benchdnn_list){NULL};
+    *list = (struct benchdnn_list){.count = 0};
     const struct batches own = {.count = 0};
     clg_status status = read_list(path, 0, &own, list);
     if (status != CLG_OK)
@@ -243,5 +243,5 @@ void benchdnn_free(struct benchdnn_list *list)
     for (size_t i = 0; i < list->count; i++)
         free(list->entries[i].text);
     free(list->entries);
-    *list = (struct benchdnn_list){NULL};
+    *list = (struct benchdnn_list){.count = 0};
 }

@@ -55,7 +55,8 @@ static clg_status create(const struct op_call *call, const clg_conv2d_desc *desc
     while (asked && i < count && i < 32 && strcmp(names[i], asked) != 0)
         i++;
     if (asked && i == count && cli_op_has_algorithm(&cli_op_conv2d, asked))
-        return clg__fail(CLG_UNSUPPORTED, "the direction has no algorithm %s", asked);
+        return clg__fail(CLG_UNSUPPORTED, "conv2d: there is no algorithm %s in this direction",
+                         asked);
     return clg_conv2d_create(op_context(call), desc, plan);
 }
 

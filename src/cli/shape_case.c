@@ -63,7 +63,7 @@ clg_status shape_case_describe(const struct benchdnn_problem *problem, clg_layou
     const struct benchdnn_axis *depth = &problem->axes[BENCHDNN_DEPTH];
     const struct benchdnn_axis *h = &problem->axes[BENCHDNN_HEIGHT];
     const struct benchdnn_axis *w = &problem->axes[BENCHDNN_WIDTH];
-    *made = (struct shape_case){NULL};
+    *made = (struct shape_case){.ctx = NULL};
     if (depth->in > 1 || depth->out > 1 || depth->kernel > 1)
         return clg__fail(CLG_UNSUPPORTED, "3-D: clgrad convolves in two dimensions");
     clg_tensor_desc x = clg_desc_4d(problem->batch, problem->in_channels, h->in, w->in);

@@ -104,5 +104,5 @@ void tally_free(struct tally *tally)
         free(tally->reasons[i].text);
     free(tally->reasons);
     free(tally->rows);
-    *tally = (struct tally){NULL};
+    *tally = (struct tally){.failed = 0};
 }

@@ -198,14 +198,10 @@ static void report_failure(const struct stored_case *stored, const char *algorit
            *algorithm ? ")" : "", clg_last_error());
 }
 
-static void note_refusals(struct run *run, const struct op_call *call, const char *algorithm)
+static void note_refusals(struct run *run, const struct op_call *call)
 {
-    for (size_t i = 0; i < op_call_refusals(call); i++) {
-        char text[1024];
-        snprintf(text, sizeof text, "%s, %s: %s", algorithm, op_call_refusal_direction(call, i),
-                 op_call_refusal_reason(call, i));
-        tally_reason(&run->tally, text);
-    }
+    for (size_t i = 0; i < op_call_refusals(call); i++)
+        tally_reason(&run->tally, op_call_refusal_reason(call, i));
 }
 
 /* One case with one algorithm; returns whether it did not fail. */
@@ -223,7 +219,7 @@ static bool run_with(struct run *run, const struct stored_case *stored, const ch
             status = check_results(stored, call, &worst);
         if (status == CLG_OK && op_call_refusals(call) && op_call_results(call) == 0)
             outcome = TALLY_REFUSED;
-        note_refusals(run, call, label);
+        note_refusals(run, call);
         op_call_destroy(call);
     }
     if (status != CLG_OK) {

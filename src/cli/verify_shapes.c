@@ -84,14 +84,6 @@ static clg_status run_plan(const struct current *now, clg_conv2d *plan, double *
     return CLG_OK;
 }
 
-static void note_refusal(struct run *run, const struct current *now, const char *algorithm)
-{
-    char text[1024];
-    snprintf(text, sizeof text, "%s, %s: %.800s", algorithm, direction_names[now->direction],
-             clg_last_error());
-    tally_reason(&run->tally, text);
-}
-
 static bool has_algorithm(clg_conv2d_direction direction, const char *name)
 {
     const char *names[MAX_ALGORITHMS];
@@ -110,7 +102,8 @@ static clg_status make_plan(const struct run *run, const struct current *now, co
     desc.directions = 1u << now->direction;
     desc.algorithm[now->direction] = algorithm;
     if (algorithm && !has_algorithm(now->direction, algorithm))
-        return clg__fail(CLG_UNSUPPORTED, "the direction has no algorithm of this name");
+        return clg__fail(CLG_UNSUPPORTED, "conv2d %s: there is no algorithm %s in this direction",
+                         direction_names[now->direction], algorithm);
     return clg_conv2d_create(run->ctx, &desc, plan);
 }
 
@@ -126,7 +119,7 @@ static bool run_algorithm(struct run *run, const struct current *now, const char
     clg_status status = make_plan(run, now, free_choice ? NULL : algorithm, &plan);
     if (is_limit(status) || (status == CLG_UNSUPPORTED && !free_choice)) {
         outcome = TALLY_REFUSED;
-        note_refusal(run, now, algorithm);
+        tally_reason(&run->tally, clg_last_error());
     } else if (status == CLG_OK) {
         if (free_choice)
             snprintf(label, sizeof label, "auto=%s", clg_conv2d_algorithm(plan, now->direction));
