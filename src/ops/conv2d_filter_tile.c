@@ -109,8 +109,8 @@ static size_t partial_floats(const struct layout *l)
            (size_t)l->filter_blocks * 16 * (size_t)l->tiling.kv;
 }
 
-static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction,
-                     const clg_device_info *device, const char **why_not)
+static bool tile_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
+                          const clg_device_info *device, const char **why_not)
 {
     (void)direction;
     const struct {
@@ -131,15 +131,17 @@ static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction
     return l.patch_bytes + l.gradient_bytes <= device->local_memory / 2;
 }
 
-static size_t workspace(const struct conv2d_args *a, clg_conv2d_direction direction)
+static size_t tile_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
+                             const clg_device_info *device)
 {
+    (void)device;
     (void)direction;
     struct layout l = lay_out(a);
     return partial_floats(&l) * sizeof(float);
 }
 
-static double cost(const struct conv2d_args *a, clg_conv2d_direction direction,
-                   const clg_device_info *device)
+static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
+                        const clg_device_info *device)
 {
     (void)direction;
     struct layout l = lay_out(a);
@@ -164,8 +166,8 @@ static void release(void *pointer)
     free(state);
 }
 
-static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
-                          clg_conv2d_direction direction, void **out)
+static clg_status tile_prepare(clg_context *ctx, const struct conv2d_args *a,
+                               clg_conv2d_direction direction, void **out)
 {
     (void)direction;
     struct state *state = calloc(1, sizeof *state);

@@ -16,7 +16,6 @@ struct clg__conv2d_road {
     struct clg__channel_sum *accumulate;
     /* Byte offsets in the workspace of the padded x, the reordered x and y, a dx to be added. */
     size_t padded_at, x_at, y_at, sum_at;
-    size_t algorithm_at;
 };
 
 static const struct {
@@ -51,13 +50,15 @@ static bool is_padded(const clg_conv2d_desc *desc)
     return desc->pad_mode != CLG_PAD_ZEROS;
 }
 
-/* Lays out the workspace that a variant needs around the algorithm. */
-static void plan_workspace(struct clg__conv2d_road *road, const clg_conv2d_desc *desc,
-                           const struct conv2d_args *from, const struct conv2d_args *to)
+/* Lays out what a variant needs behind the algorithm's own bytes: that comes first, because CLBlast
+ * is served best from the start of an object. Returns the end. */
+static size_t plan_workspace(struct clg__conv2d_road *road, const clg_conv2d_desc *desc,
+                             const struct conv2d_args *from, const struct conv2d_args *to,
+                             size_t algorithm_bytes)
 {
     bool reorder_x = from->x_channels_last != to->x_channels_last;
     bool reorder_y = from->y_channels_last != to->y_channels_last;
-    size_t used = 0;
+    size_t used = (algorithm_bytes + 255) / 256 * 256;
     if (is_padded(desc))
         road->padded_at = claim(&used, clg__conv2d_x_count(from));
     if (reorder_x)
@@ -68,7 +69,7 @@ static void plan_workspace(struct clg__conv2d_road *road, const clg_conv2d_desc 
         road->sum_at = claim(&used, clg__conv2d_x_count(from));
     if (road->direction == CLG_CONV2D_FORWARD && reorder_y)
         road->sum_at = claim(&used, clg__conv2d_y_count(from));
-    road->algorithm_at = used;
+    return used;
 }
 
 /* What a variant moves more than the caller's own layouts: each step reads and writes. */
@@ -89,9 +90,10 @@ static clg_status select_algorithm(clg_context *ctx, struct clg__conv2d_road *ro
     struct clg__variant variants[CLG__CONV2D_VARIANTS];
     const struct conv2d_args *args = desc->variants->args;
     for (size_t i = 0; i < desc->variants->count; i++) {
-        plan_workspace(road, desc->desc, &args[0], &args[i]);
-        variants[i] = (struct clg__variant){&args[i], extra_seconds(ctx, &args[0], &args[i]),
-                                            road->algorithm_at};
+        /* One byte stands for an algorithm with any: the round-up behind it counts, too. */
+        size_t extra = plan_workspace(road, desc->desc, &args[0], &args[i], 1);
+        variants[i] =
+            (struct clg__variant){&args[i], extra_seconds(ctx, &args[0], &args[i]), extra};
     }
     const struct clg__selection selection = {
         .what = directions[road->direction].what,
@@ -102,7 +104,9 @@ static clg_status select_algorithm(clg_context *ctx, struct clg__conv2d_road *ro
         .workspace_limit = desc->desc->workspace_limit,
     };
     CLG__TRY(clg__select(ctx, &selection, &road->instance));
-    plan_workspace(road, desc->desc, &args[0], &args[road->instance.variant]);
+    size_t variant = road->instance.variant;
+    plan_workspace(road, desc->desc, &args[0], &args[variant],
+                   road->instance.workspace - variants[variant].extra_workspace);
     return CLG_OK;
 }
 
@@ -209,7 +213,6 @@ static clg_status bring_in_x(const struct clg__conv2d_road *road, struct clg__st
 static clg_status run_algorithm(struct clg__conv2d_road *road, struct clg__stream *stream,
                                 struct clg__operands *inside)
 {
-    inside->workspace = clg__mem_at(inside->workspace, road->algorithm_at);
     return road->instance.algorithm->enqueue(road->instance.state, stream, inside);
 }
 

@@ -19,9 +19,10 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
 
 /* The algorithms of each direction, one file each; X(name) in the order of preference, the
  * reference last. */
-#define CLG__CONV2D_FORWARD_LIST(X) X(tile) X(textbook) X(direct)
-#define CLG__CONV2D_BACKWARD_DATA_LIST(X) X(tile) X(textbook) X(direct)
-#define CLG__CONV2D_BACKWARD_FILTER_LIST(X) X(tile) X(textbook) X(direct)
+#define CLG__CONV2D_FORWARD_LIST(X) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
+#define CLG__CONV2D_BACKWARD_DATA_LIST(X) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
+#define CLG__CONV2D_BACKWARD_FILTER_LIST(X)                                                        \
+    X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
 
 #define CLG__CONV2D_DECLARE_FORWARD(name)                                                          \
     extern const struct clg__algorithm clg__conv2d_forward_##name;
@@ -35,35 +36,37 @@ CLG__CONV2D_BACKWARD_FILTER_LIST(CLG__CONV2D_DECLARE_FILTER)
 
 /*
  * Defines clg__conv2d_<direction>_<name> from a file's functions, which take the direction where it
- * matters: supports(args, direction, device, &why_not), workspace(args, direction),
- * cost(args, direction, device), prepare(ctx, args, direction, &state), and enqueue, release.
+ * matters: <name>_supports(args, direction, device, &why_not), <name>_workspace(args, direction,
+ * device), <name>_cost(args, direction, device), <name>_prepare(ctx, args, direction, &state), and
+ * enqueue, release.
  */
 #define CLG__CONV2D_ALGORITHM(name_, direction_, DIRECTION, exact_)                                \
-    static bool supports_##direction_(const void *problem, const clg_device_info *device,          \
-                                      const char **why_not)                                        \
+    static bool name_##_##direction_##_supports(                                                   \
+        const void *problem, const clg_device_info *device, const char **why_not)                  \
     {                                                                                              \
-        return supports(problem, DIRECTION, device, why_not);                                      \
+        return name_##_supports(problem, DIRECTION, device, why_not);                              \
     }                                                                                              \
-    static size_t workspace_##direction_(const void *problem, const clg_device_info *device)       \
+    static size_t name_##_##direction_##_workspace(const void *problem,                            \
+                                                   const clg_device_info *device)                  \
     {                                                                                              \
-        (void)device;                                                                              \
-        return workspace(problem, DIRECTION);                                                      \
+        return name_##_workspace(problem, DIRECTION, device);                                      \
     }                                                                                              \
-    static double cost_##direction_(const void *problem, const clg_device_info *device)            \
+    static double name_##_##direction_##_cost(const void *problem, const clg_device_info *device)  \
     {                                                                                              \
-        return cost(problem, DIRECTION, device);                                                   \
+        return name_##_cost(problem, DIRECTION, device);                                           \
     }                                                                                              \
-    static clg_status prepare_##direction_(clg_context *ctx, const void *problem, void **state)    \
+    static clg_status name_##_##direction_##_prepare(clg_context *ctx, const void *problem,        \
+                                                     void **state)                                 \
     {                                                                                              \
-        return prepare(ctx, problem, DIRECTION, state);                                            \
+        return name_##_prepare(ctx, problem, DIRECTION, state);                                    \
     }                                                                                              \
     const struct clg__algorithm clg__conv2d_##direction_##_##name_ = {                             \
         .name = #name_,                                                                            \
         .exact = exact_,                                                                           \
-        .supports = supports_##direction_,                                                         \
-        .workspace = workspace_##direction_,                                                       \
-        .cost = cost_##direction_,                                                                 \
-        .prepare = prepare_##direction_,                                                           \
+        .supports = name_##_##direction_##_supports,                                               \
+        .workspace = name_##_##direction_##_workspace,                                             \
+        .cost = name_##_##direction_##_cost,                                                       \
+        .prepare = name_##_##direction_##_prepare,                                                 \
         .enqueue = enqueue,                                                                        \
         .release = release,                                                                        \
     }

@@ -76,8 +76,8 @@ static size_t slot_at(const struct sizes *sizes, enum slot slot)
     return at;
 }
 
-static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction,
-                     const clg_device_info *device, const char **why_not)
+static bool textbook_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
+                              const clg_device_info *device, const char **why_not)
 {
     (void)device;
     struct sizes sizes = sizes_of(a, direction);
@@ -91,15 +91,17 @@ static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction
     return true;
 }
 
-static size_t workspace(const struct conv2d_args *a, clg_conv2d_direction direction)
+static size_t textbook_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
+                                 const clg_device_info *device)
 {
+    (void)device;
     struct sizes sizes = sizes_of(a, direction);
     return slot_at(&sizes, NUM_SLOTS);
 }
 
 /* The terms of the convolution over the zeros, at the speed of the direct kernel's inner loop. */
-static double cost(const struct conv2d_args *a, clg_conv2d_direction direction,
-                   const clg_device_info *device)
+static double textbook_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
+                            const clg_device_info *device)
 {
     struct sizes z = sizes_of(a, direction);
     double terms = (double)z.slot_count[RESULT];
@@ -310,8 +312,8 @@ static void set_plane_sizes(struct state *s, clg_conv2d_direction direction)
     c->out_columns = c->in_columns - c->filter_columns + 1;
 }
 
-static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
-                          clg_conv2d_direction direction, void **out)
+static clg_status textbook_prepare(clg_context *ctx, const struct conv2d_args *a,
+                                   clg_conv2d_direction direction, void **out)
 {
     static clg_status (*const prepare_steps[])(clg_context *, const struct conv2d_args *,
                                                struct state *) = {

@@ -234,8 +234,8 @@ static struct launches lay_out(const struct conv2d_args *a, clg_conv2d_direction
     return all;
 }
 
-static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction,
-                     const clg_device_info *device, const char **why_not)
+static bool tile_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
+                          const clg_device_info *device, const char **why_not)
 {
     const struct {
         bool refused;
@@ -261,14 +261,16 @@ static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction
     return all.packed_count <= INT32_MAX;
 }
 
-static size_t workspace(const struct conv2d_args *a, clg_conv2d_direction direction)
+static size_t tile_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
+                             const clg_device_info *device)
 {
+    (void)device;
     return lay_out(a, direction).packed_count * sizeof(float);
 }
 
 /* About 0.8 of the peak on full tiles; padding of pixels and outputs to tiles is lost. */
-static double cost(const struct conv2d_args *a, clg_conv2d_direction direction,
-                   const clg_device_info *device)
+static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
+                        const clg_device_info *device)
 {
     struct launches all = lay_out(a, direction);
     double seconds = 0;
@@ -297,8 +299,8 @@ static void release(void *pointer)
     free(state);
 }
 
-static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
-                          clg_conv2d_direction direction, void **out)
+static clg_status tile_prepare(clg_context *ctx, const struct conv2d_args *a,
+                               clg_conv2d_direction direction, void **out)
 {
     struct state *state = calloc(1, sizeof *state);
     if (!state)
