@@ -1,8 +1,8 @@
 /*
  * C = alpha op(A) op(B) for CPU-like devices: one work-item is a work-group and computes a block of
  * `rows_per_group` rows and COLUMNS columns of C. It packs DEPTH rows of its columns of op(B) into
- * local memory (contiguous, transposed if need be, zeros at the edge), then walks down A with tiles
- * of ROWS x COLUMNS sums in vector registers; A is read in place, one broadcast element a row.
+ * local memory (contiguous, transposed if need be), then walks down A with tiles of ROWS x COLUMNS
+ * sums in vector registers; A is read in place, one broadcast element a row.
  * Sums of DEPTH products are added to C one block after the other: that keeps float32 errors small.
  * Group (x, y, z): columns, rows, and batch and slice: with `slices` > 1 each product is cut along K
  * into slices of `span`, written to consecutive matrices that gemm_finish adds up.
@@ -36,10 +36,11 @@
         to[2 * i + 1] = ZIP_HIGH(from[i], from[i + 8]);                                            \
     }
 
-void transpose_block(__local float16 *to, __global const float *from, const int ld)
+/* to[d][i] = from[i ld + d] for i, d < 16; lines behind the last one repeat it. */
+void transpose_block(__local float16 *to, __global const float *from, const int ld, const int lines)
 {
     float16 even[16], odd[16];
-    UNROLL for (int i = 0; i < 16; i++) even[i] = vload16(0, from + i * ld);
+    UNROLL for (int i = 0; i < 16; i++) even[i] = vload16(0, from + min(i, lines - 1) * ld);
     ZIP_ALL(odd, even)
     ZIP_ALL(even, odd)
     ZIP_ALL(odd, even)
@@ -47,34 +48,41 @@ void transpose_block(__local float16 *to, __global const float *from, const int 
     UNROLL for (int i = 0; i < 16; i++) to[i * VECTORS] = even[i];
 }
 
-/* panel[i][j] = b[i ld + j] for i < depth, j < columns. */
+/* panel[d][j] = b[d ld + j] for d < depth, j < columns, and zeros behind. */
 void pack_rows(__local float16 *panel, __global const float *b, const int ld, const int depth,
                const int columns)
 {
-    for (int i = 0; i < depth; i++) {
-        __global const float *from = b + i * ld;
-        __local float16 *to = panel + i * VECTORS;
-        if (columns == COLUMNS) {
-            UNROLL for (int v = 0; v < VECTORS; v++) to[v] = vload16(v, from);
-        } else {
-            for (int j = 0; j < COLUMNS; j++)
-                ((__local float *)to)[j] = j < columns ? from[j] : 0.0f;
+    for (int d = 0; d < depth; d++) {
+        __global const float *from = b + d * ld;
+        UNROLL for (int v = 0; v < VECTORS; v++)
+        {
+            __local float16 *to = panel + d * VECTORS + v;
+            if (16 * v + 16 <= columns) {
+                *to = vload16(v, from);
+                continue;
+            }
+            *to = 0.0f;
+            for (int j = 16 * v; j < columns; j++)
+                ((__local float *)to)[j - 16 * v] = from[j];
         }
     }
 }
 
-/* panel[i][j] = b[j ld + i] for i < depth, j < columns. */
+/* panel[d][j] = b[j ld + d] for d < depth, j < columns; behind them are values without a meaning. */
 void pack_columns(__local float16 *panel, __global const float *b, const int ld, const int depth,
                   const int columns)
 {
-    for (int j = 0; j < COLUMNS; j += 16) {
-        int i = 0;
-        if (j + 16 <= columns)
-            for (; i + 16 <= depth; i += 16)
-                transpose_block(panel + i * VECTORS + j / 16, b + j * ld + i, ld);
-        for (; i < depth; i++)
-            for (int t = j; t < j + 16; t++)
-                ((__local float *)panel)[i * COLUMNS + t] = t < columns ? b[t * ld + i] : 0.0f;
+    for (int v = 0; v < VECTORS; v++) {
+        /* A vector wholly behind the edge repeats the last line. */
+        const int first = min(16 * v, columns - 1), lines = min(16, columns - first);
+        __global const float *from = b + first * ld;
+        __local float16 *to = panel + v;
+        int d = 0;
+        for (; d + 16 <= depth; d += 16)
+            transpose_block(to + d * VECTORS, from + d, ld, lines);
+        for (; d < depth; d++)
+            for (int i = 0; i < 16; i++)
+                ((__local float *)(to + d * VECTORS))[i] = from[min(i, lines - 1) * ld + d];
     }
 }
 

@@ -46,7 +46,7 @@ static struct clg__gemm_tiling cpu_tiling(const struct clg__gemm_problem *p,
 {
     struct clg__gemm_tiling t = {.tile_rows = CPU_ROWS};
     /* Four vectors of 16 need 32 vector registers of that width. */
-    t.vectors = device->vector_width_float >= 16 && p->n > 16 ? 4 : 1;
+    t.vectors = device->vector_width_float < 16 || p->n <= 16 ? 1 : p->n <= 32 ? 2 : 4;
     t.tile_columns = 16 * t.vectors;
     t.depth = CPU_MAX_DEPTH;
     while (t.depth > CPU_MIN_DEPTH && cpu_local_bytes(t.vectors, t.depth) > device->local_memory)
