@@ -28,6 +28,7 @@
 #include "clgrad/flip2d.h"
 #include "clgrad/group_norm.h"
 #include "clgrad/layer_norm.h"
+#include "clgrad/linear.h"
 #include "clgrad/mse.h"
 #include "clgrad/optimizer.h"
 #include "clgrad/pad2d.h"

@@ -39,8 +39,9 @@ struct clg__gemm_problem {
 struct clg__gemm_problem clg__gemm_dense(int m, int n, int k, bool transpose_a, bool transpose_b);
 
 /* The algorithms, preferred first, the one that takes everything and needs no workspace last.
- * Operands: out C; in A, B, the bias (its object is NULL without one). Without `accumulate` C is
- * not read. Matrices may begin at any float of an object; C must not overlap the inputs. */
+ * Operands: out C; in A, B, the bias, which a run may leave out (a NULL object). Without
+ * `accumulate` C is not read. Matrices may begin at any float of an object; C must not overlap the
+ * inputs. */
 extern const struct clg__algorithm *const clg__gemm_algorithms[];
 
 struct clg__gemm;

@@ -387,12 +387,13 @@ static clg_status enqueue(void *opaque, struct clg__stream *stream,
     struct matrices at = {operands->in[0], operands->in[1], operands->out[0], NULL};
     CLG__TRY(check_offsets(state->problem, &at));
     CLG__TRY(temporary_in(state, operands->workspace, &at.temporary));
-    if (state->fill)
+    bool with_bias = state->fill && operands->in[2].object;
+    if (with_bias)
         CLG__TRY(clg__gemm_finish_enqueue(state->fill, stream, state->problem, operands,
                                           (struct clg__mem){NULL, 0}, 0));
     cl_event before, last = NULL;
     CLG__TRY(clg__stream_enter(stream, &before));
-    clg_status status = multiply_all(state->problem, &at, operands->accumulate || state->fill,
+    clg_status status = multiply_all(state->problem, &at, operands->accumulate || with_bias,
                                      stream->queue, stream->profiling ? &last : NULL);
     clg_status recorded = clg__stream_record(stream, "clblast_gemm", before, last);
     return status != CLG_OK ? status : recorded;

@@ -15,7 +15,7 @@ clg_status clg__gemm_finish_enqueue(struct clg__kernel *kernel, struct clg__stre
         .n = problem->n,
         .ldc = problem->ldc,
         .slices = slices,
-        .bias = (int)problem->bias,
+        .bias = operands->in[2].object ? (int)problem->bias : 0,
         .accumulate = operands->accumulate,
         .alpha = problem->alpha,
     };

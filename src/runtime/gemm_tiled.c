@@ -175,7 +175,8 @@ void clg__gemm_tiles_destroy(struct clg__gemm_tiles *tiles)
     free(tiles);
 }
 
-static struct gemm_args args_of(const struct clg__gemm_tiles *tiles, bool accumulate, int slices)
+static struct gemm_args args_of(const struct clg__gemm_tiles *tiles,
+                                const struct clg__operands *operands, int slices)
 {
     const struct clg__gemm_problem *p = tiles->problem;
     const struct clg__gemm_tiling *t = &tiles->tiling;
@@ -191,8 +192,8 @@ static struct gemm_args args_of(const struct clg__gemm_tiles *tiles, bool accumu
         .rows_per_group = t->rows_per_group,
         .slices = slices,
         .span = even_part(p->k, slices, STEP),
-        .bias = slices > 1 ? CLG__GEMM_NO_BIAS : (int)p->bias,
-        .accumulate = slices > 1 ? 0 : accumulate,
+        .bias = slices > 1 || !operands->in[2].object ? 0 : (int)p->bias,
+        .accumulate = slices > 1 ? 0 : operands->accumulate,
         .alpha = slices > 1 ? 1 : p->alpha,
     };
     if (t->depth > 0)
@@ -204,7 +205,7 @@ clg_status clg__gemm_tiles_enqueue(struct clg__gemm_tiles *tiles, struct clg__st
                                    const struct clg__operands *operands, int slices)
 {
     const struct clg__gemm_problem *p = tiles->problem;
-    const struct gemm_args args = args_of(tiles, operands->accumulate, slices);
+    const struct gemm_args args = args_of(tiles, operands, slices);
     const struct clg__grid grid = {3,
                                    {(size_t)tiles->tiling.panels * tiles->items,
                                     (size_t)tiles->tiling.row_blocks,

@@ -28,7 +28,8 @@ static size_t parts_bytes(const struct clg__gemm_problem *p, int slices)
 static bool supports(const void *problem, const clg_device_info *device, const char **why_not)
 {
     if (slices_of(problem, device) == 1) {
-        *why_not = "C has enough blocks for the device, or k is too short to be cut";
+        *why_not =
+            "the result has enough blocks for the device, or its sums are too short to be cut";
         return false;
     }
     return clg__gemm_tiled_supports(problem, device, why_not);
