@@ -31,8 +31,8 @@ clg_status clg__check_float_2d(const char *call, const char *name, const clg_ten
 clg_status clg__expect_optional(const char *call, const char *name, const clg_context *ctx,
                                 const clg_tensor *tensor, const clg_tensor_desc *expected);
 
-/* One item for each column (dimension 0) and row (dimension 1) of a matrix, in groups of 64 that are
- * as wide as the columns allow; kernels check both indices. */
+/* One item for each column (dimension 0) and row (dimension 1) of a matrix, in groups of 64 that
+ * are as wide as the columns allow; kernels check both indices. */
 struct clg__grid clg__grid_2d(int64_t columns, int64_t rows);
 
 #endif
