@@ -90,8 +90,9 @@ static clg_status select_algorithm(clg_context *ctx, struct clg__conv2d_road *ro
     struct clg__variant variants[CLG__CONV2D_VARIANTS];
     const struct conv2d_args *args = desc->variants->args;
     for (size_t i = 0; i < desc->variants->count; i++) {
-        /* One byte stands for an algorithm with any: the round-up behind it counts, too. */
-        size_t extra = plan_workspace(road, desc->desc, &args[0], &args[i], 1);
+        /* One byte stands for an algorithm with any: the rounding behind it counts, too. */
+        size_t end = plan_workspace(road, desc->desc, &args[0], &args[i], 1);
+        size_t extra = end > 256 ? end - 1 : 0;
         variants[i] =
             (struct clg__variant){&args[i], extra_seconds(ctx, &args[0], &args[i]), extra};
     }
