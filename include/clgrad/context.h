@@ -30,7 +30,7 @@ typedef struct clg_context_desc {
      * three. clgrad retains them and never finishes or flushes the caller's queue on its own,
      * except where a function's comment says that it blocks. An out-of-order queue is allowed:
      * clgrad then puts a barrier between its commands. */
-    cl_context cl_context;
+    struct _cl_context *cl_context; /* a cl_context, spelled so that C++ reads it too */
     cl_device_id cl_device;
     cl_command_queue cl_queue;
 } clg_context_desc;

@@ -2,6 +2,8 @@
 #ifndef CLGRAD_CONV2D_H
 #define CLGRAD_CONV2D_H
 
+#include <string.h>
+
 #include "clgrad/pad_mode.h"
 #include "clgrad/tensor.h"
 
@@ -52,7 +54,8 @@ typedef enum clg_conv2d_direction {
 static inline clg_conv2d_desc clg_conv2d_desc_init(clg_tensor_desc x, int64_t filters,
                                                    int64_t kernel_h, int64_t kernel_w)
 {
-    clg_conv2d_desc desc = {0};
+    clg_conv2d_desc desc;
+    memset(&desc, 0, sizeof desc);
     desc.x = x;
     desc.filters = filters;
     desc.kernel[0] = kernel_h;
