@@ -23,7 +23,8 @@ extern "C" {
  *   mish        x tanh(softplus(x))
  * Sources: Clevert 2015 (elu), Hendrycks and Gimpel 2016 (gelu), Elfwing 2017 (silu),
  * Howard 2019 (hardswish), Misra 2019 (mish). Where a function has a kink, the derivative there is
- * the left one for relu, leaky_relu and elu with alpha 1; relu6 has 0 at both of its kinks.
+ * the left one for relu, leaky_relu and elu; relu6 has 0 at both of its kinks, hardswish 0 at -3
+ * and 1 at 3.
  */
 #define CLG_ACTIVATION_LIST(X)                                                                     \
     X(RELU, relu)                                                                                  \

@@ -22,7 +22,8 @@ CLG_API CLG_WARN_UNUSED clg_status clg_add_create(clg_context *ctx, const clg_ad
                                                   clg_add **plan);
 CLG_API void clg_add_destroy(clg_add *plan); /* NULL is allowed */
 
-/* y = alpha a + beta b. Overwrites y, which may be a or b, which may be one tensor. Asynchronous.
+/* y = alpha a + beta b. Overwrites y, which may be a or b; a and b may be one tensor.
+ * Asynchronous.
  * Errors: CLG_INVALID_ARGUMENT (NULL, another context), CLG_INVALID_SHAPE (not the plan's). */
 CLG_API CLG_WARN_UNUSED clg_status clg_add_forward(clg_add *plan, clg_tensor *y,
                                                    const clg_tensor *a, const clg_tensor *b,

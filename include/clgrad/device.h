@@ -70,7 +70,9 @@ CLG_API CLG_WARN_UNUSED clg_status clg_device_list(clg_device_info *infos, size_
  * selector: "platform:device" (indices as listed) or a part of the device's or platform's name in
  * any case; NULL or "": the environment variable CLGRAD_DEVICE, and without it the best device: a
  * GPU before an accelerator before a CPU, then the most compute units x vector width x clock.
- * Errors: CLG_NO_DEVICE (nothing matches; the message lists what is there), CLG_OPENCL_ERROR.
+ * Devices without a compiler are passed over.
+ * Errors: CLG_NO_DEVICE (nothing matches; the message lists what is there), CLG_OPENCL_ERROR,
+ * CLG_INVALID_ARGUMENT (info is NULL).
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_device_find(const char *selector, clg_device_info *info);
 

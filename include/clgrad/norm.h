@@ -16,8 +16,8 @@ extern "C" {
  *
  * and, with g = dy gamma and the averages over the element's own set,
  *
- *   dx = rstd (g - average(g) - xhat average(g xhat)),   dgamma = sum of dy xhat,   dbeta = sum of
- * dy
+ *   dx = rstd (g - average(g) - xhat average(g xhat))
+ *   dgamma = sum of dy xhat,   dbeta = sum of dy
  *
  * Saved statistics: the forward pass writes what the backward pass of the same batch needs into a
  * float32 tensor [3, sets]: row 0 the mean, row 1 what its rounding to float32 left over (so that

@@ -17,7 +17,8 @@ typedef struct clg_buffer clg_buffer;
  * after everything enqueued there before, nothing to wait for, no event, overwrite.
  *
  * The calls are asynchronous: they return when the commands are enqueued. After a failure no event
- * is given, and the contents of the outputs are undefined.
+ * is given, and the contents of the outputs are undefined. Outputs must not overlap inputs or each
+ * other unless the function's comment allows it; this is not checked.
  *
  * Errors of every call that takes a clg_run: CLG_INVALID_ARGUMENT (a queue of another OpenCL
  * context or device, num_wait without wait_list or the other way round, a workspace that is too

@@ -25,7 +25,13 @@ extern "C" {
     X(BAD_FORMAT, 12, "a file does not have the expected format")                                  \
     X(INTERNAL_ERROR, 13, "a defect in clgrad")
 
-/* Result of every fallible function: CLG_OK is 0, everything else is an error. */
+/*
+ * Result of every fallible function: CLG_OK is 0, everything else is an error.
+ *
+ * The comments of functions list their own errors. Without being listed, a pointer that must not be
+ * NULL gives CLG_INVALID_ARGUMENT, a function that makes an object may give CLG_OUT_OF_HOST_MEMORY,
+ * and a function that enqueues CLG_OPENCL_ERROR or CLG_OUT_OF_DEVICE_MEMORY, as the driver says.
+ */
 typedef enum clg_status {
 #define CLG_STATUS_ENUM(name, value, text) CLG_##name = value,
     CLG_STATUS_LIST(CLG_STATUS_ENUM)

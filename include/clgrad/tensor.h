@@ -20,7 +20,7 @@ typedef enum clg_dtype { CLG_FLOAT32 = 0, CLG_INT32 = 1 } clg_dtype;
  */
 typedef enum clg_layout { CLG_NCHW = 0, CLG_NHWC = 1 } clg_layout;
 
-/* A tensor without memory. A zero dims[] entry behind ndim does not matter. */
+/* A tensor without memory. Entries of dims behind the first ndim are not looked at. */
 typedef struct clg_tensor_desc {
     clg_dtype type;
     clg_layout layout;
