@@ -72,6 +72,12 @@ static void tensors_and_metadata_come_back_as_written(void **state)
     assert_string_equal(clg_safetensors_metadata(file, "format"), "clgrad");
     assert_string_equal(clg_safetensors_metadata(file, "note"), metadata[1].value);
     assert_null(clg_safetensors_metadata(file, "date"));
+    clg_safetensors_pair pair;
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(clg_safetensors_metadata_at(file, i, &pair));
+        assert_string_equal(clg_safetensors_metadata(file, pair.key), pair.value);
+    }
+    assert_false(clg_safetensors_metadata_at(file, 2, &pair));
     clg_safetensors_close(file);
 }
 

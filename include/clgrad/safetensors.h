@@ -8,6 +8,7 @@
 
 #include "clgrad/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -112,6 +113,10 @@ CLG_API const clg_safetensors_tensor *clg_safetensors_find(const clg_safetensors
 
 /* The metadata value of that key, valid until clg_safetensors_close; NULL when there is none. */
 CLG_API const char *clg_safetensors_metadata(const clg_safetensors *file, const char *key);
+
+/* The metadata entry at `index`; false when there is none. Valid until clg_safetensors_close. */
+CLG_API bool clg_safetensors_metadata_at(const clg_safetensors *file, size_t index,
+                                         clg_safetensors_pair *pair);
 
 #ifdef __cplusplus
 }

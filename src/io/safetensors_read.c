@@ -265,3 +265,17 @@ const char *clg_safetensors_metadata(const clg_safetensors *file, const char *ke
     const json_t *metadata = json_object_get(file->header, CLG__SAFETENSORS_METADATA);
     return json_string_value(json_object_get(metadata, key));
 }
+
+bool clg_safetensors_metadata_at(const clg_safetensors *file, size_t index,
+                                 clg_safetensors_pair *pair)
+{
+    json_t *metadata = file ? json_object_get(file->header, CLG__SAFETENSORS_METADATA) : NULL;
+    void *at = json_object_iter(metadata);
+    for (size_t i = 0; at && i < index; i++)
+        at = json_object_iter_next(metadata, at);
+    if (!at || !pair)
+        return false;
+    *pair = (clg_safetensors_pair){json_object_iter_key(at),
+                                   json_string_value(json_object_iter_value(at))};
+    return true;
+}
