@@ -60,7 +60,7 @@ typedef struct clg_optimizer_desc {
 } clg_optimizer_desc;
 
 /* PyTorch's defaults: lr 0.001; sgd: all else 0; adam, adamw: betas 0.9 and 0.999, eps 1e-8;
- * weight decay 0.01 for adamw, 0 for the others. */
+ * weight decay 0.01 for adamw, 0 for the others. w NULL: left zero, for a clg_train_desc. */
 CLG_API clg_optimizer_desc clg_optimizer_defaults(clg_optimizer_kind kind,
                                                   const clg_tensor_desc *w);
 

@@ -49,7 +49,9 @@ clg_status clg_optimizer_from_name(const char *name, clg_optimizer_kind *kind)
 
 clg_optimizer_desc clg_optimizer_defaults(clg_optimizer_kind kind, const clg_tensor_desc *w)
 {
-    clg_optimizer_desc desc = {.kind = kind, .w = *w, .lr = 0.001};
+    clg_optimizer_desc desc = {.kind = kind, .lr = 0.001};
+    if (w)
+        desc.w = *w;
     if (kind != CLG_OPTIMIZER_SGD) {
         desc.beta1 = 0.9;
         desc.beta2 = 0.999;
