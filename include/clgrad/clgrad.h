@@ -37,6 +37,12 @@
 #include "clgrad/reorder.h"
 #include "clgrad/softmax_cross_entropy.h"
 
+/* Training */
+#include "clgrad/batches.h"
+#include "clgrad/layers.h"
+#include "clgrad/model.h"
+#include "clgrad/models.h"
+
 /* Files */
 #include "clgrad/idx.h"
 #include "clgrad/image_set.h"
