@@ -26,18 +26,28 @@ int scratch_make(void **state)
     return mkdtemp(folder) ? 0 : -1;
 }
 
+/* Removes a folder and everything in it. */
+static int remove_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return -1;
+    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
+        char inside[PATH_SIZE];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name);
+        if (unlink(inside) != 0)
+            remove_folder(inside);
+    }
+    closedir(dir);
+    return rmdir(path);
+}
+
 int scratch_remove(void **state)
 {
     (void)state;
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return -1;
-    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            unlink(scratch_path(entry->d_name)) != 0)
-            rmdir(scratch_path(entry->d_name));
-    closedir(dir);
-    return rmdir(folder);
+    return remove_folder(folder);
 }
 
 const char *scratch_path(const char *name)

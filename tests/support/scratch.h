@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* CMocka setup and teardown: make the folder, and remove it with the files in it. */
+/* CMocka setup and teardown: make the folder, and remove it with everything in it. */
 int scratch_make(void **state);
 int scratch_remove(void **state);
 
