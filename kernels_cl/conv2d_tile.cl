@@ -21,6 +21,17 @@
 
 #define LANES (16 * KV)
 
+/* 16 floats of which `count` exist; zeros behind them. */
+float16 load_lanes(__global const float *from, int count)
+{
+    if (count >= 16)
+        return vload16(0, from);
+    float lanes[16];
+    for (int i = 0; i < 16; i++)
+        lanes[i] = i < count ? from[i] : 0.0f;
+    return vload16(0, lanes);
+}
+
 void store(__global float *y, float16 value, int count, int accumulate)
 {
     if (count >= 16) {
@@ -77,12 +88,8 @@ __kernel void conv2d_tile(OUT(float, y), IN(float, x), IN(float, filter), IN(flo
                     const int column = q + i;
                     if (k < a.k && column >= done && column < a.q) {
                         float16 value = sums[i][v];
-                        if (has_bias) {
-                            float lanes[16];
-                            for (int l = 0; l < 16; l++)
-                                lanes[l] = k + l < a.k ? AT(b)[k + l] : 0.0f;
-                            value += vload16(0, lanes);
-                        }
+                        if (has_bias)
+                            value += load_lanes(AT(b) + k, a.k - k);
                         store(out + column * a.out_column + k, value, a.k - k, accumulate);
                     }
                 }
