@@ -1,9 +1,9 @@
 /*
  * Sums of a tensor by channel: out[k] = sum over n and pixels of dy[n,k,pixel].
  * Two passes in a fixed order, so that the bits do not depend on scheduling: items of the first sum
- * one chunk of at most CHUNK values of one channel in eight running sums, items of the second join
- * the chunks of one channel, again in eight. No local memory. `step` is the distance of neighbouring
- * pixels: 1 in NCHW, the channel count in NHWC.
+ * one chunk of at most CHUNK pixels, items of the second join the chunks of one channel in eight
+ * running sums. No local memory. Channels first, an item sums one channel's contiguous values in
+ * eight running sums; channels last, an item sums 16 neighbouring channels, pixel after pixel.
  */
 #include "common.clh"
 
@@ -11,38 +11,66 @@
 #define CHUNK 1024
 #endif
 
-float sum_strided(__global const float *from, int count, int step)
+float sum_of(__global const float *from, int count)
 {
     float8 sums = 0.0f;
     int i = 0;
-    for (; i + 8 <= count; i += 8) {
-        __global const float *at = from + i * step;
-        sums += (float8)(at[0], at[step], at[2 * step], at[3 * step], at[4 * step], at[5 * step],
-                         at[6 * step], at[7 * step]);
-    }
+    for (; i + 8 <= count; i += 8)
+        sums += vload8(0, from + i);
     float rest = 0.0f;
     for (; i < count; i++)
-        rest += from[i * step];
+        rest += from[i];
     const float4 four = sums.lo + sums.hi;
     const float2 two = four.lo + four.hi;
     return two.x + two.y + rest;
 }
 
-/* Item (channel, chunk), the channel fastest: with channels last neighbours read neighbours. */
-__kernel void channel_sum_chunks(OUT(float, partial), IN(float, dy), const int channels,
-                                 const int pixels, const int image_stride,
-                                 const int channel_stride, const int step,
-                                 const int chunks_per_image, const int chunks)
+/* Chunks of single planes: `chunks_per_image` of each. */
+__kernel void channel_sum_first(OUT(float, partial), IN(float, dy), const int channels,
+                                const int pixels, const int chunks_per_image, const int chunks)
 {
     const uint i = get_global_id(0);
     if (i >= (uint)channels * chunks)
         return;
-    const int channel = i % channels, chunk = i / channels;
+    const int channel = i / chunks, chunk = i % chunks;
     const int image = chunk / chunks_per_image;
     const int start = chunk % chunks_per_image * CHUNK;
-    AT(partial)[channel * chunks + chunk] =
-        sum_strided(AT(dy) + image * image_stride + channel * channel_stride + start * step,
-                    min(CHUNK, pixels - start), step);
+    AT(partial)[i] = sum_of(AT(dy) + (image * channels + channel) * pixels + start,
+                            min(CHUNK, pixels - start));
+}
+
+/* Chunks of all pixels of all images; item (chunk, 16 channels), the channels fastest. */
+__kernel void channel_sum_last(OUT(float, partial), IN(float, dy), const int channels,
+                               const int pixels, const int chunks)
+{
+    const uint i = get_global_id(0);
+    const int blocks = (channels + 15) / 16;
+    if (i >= (uint)blocks * chunks)
+        return;
+    const int c0 = i % blocks * 16, chunk = i / blocks;
+    const int start = chunk * CHUNK, count = min(CHUNK, pixels - start);
+    const int there = min(16, channels - c0);
+    __global const float *from = AT(dy) + start * channels + c0;
+    float lanes[16];
+    if (there == 16) {
+        float16 even = 0.0f, odd = 0.0f;
+        int p = 0;
+        for (; p + 2 <= count; p += 2) {
+            even += vload16(0, from + p * channels);
+            odd += vload16(0, from + (p + 1) * channels);
+        }
+        if (p < count)
+            even += vload16(0, from + p * channels);
+        vstore16(even + odd, 0, lanes);
+    } else {
+        for (int c = 0; c < there; c++)
+            lanes[c] = 0.0f;
+        for (int p = 0; p < count; p++)
+            for (int c = 0; c < there; c++)
+                lanes[c] += from[p * channels + c];
+    }
+    for (int c = 0; c < there; c++)
+        AT(partial)[(c0 + c) * chunks + chunk] = lanes[c];
 }
 
 __kernel void channel_sum_join(OUT(float, out), IN(float, partial), const int channels,
@@ -51,7 +79,7 @@ __kernel void channel_sum_join(OUT(float, out), IN(float, partial), const int ch
     const int channel = get_global_id(0);
     if (channel >= channels)
         return;
-    const float sum = sum_strided(AT(partial) + channel * chunks, chunks, 1);
+    const float sum = sum_of(AT(partial) + channel * chunks, chunks);
     AT(out)[channel] = accumulate ? AT(out)[channel] + sum : sum;
 }
 

@@ -1,10 +1,10 @@
 /*
  * Filter gradient for CPU-like devices, channels last: dw[tap,c,k] = sum over pixels of
  * x[pixel + tap, c] dy[pixel, k], with CT channels by KV vectors of 16 filters in registers.
- * One work-item is one group and has one block of filters and one slice of the chunks (some rows of
- * one image each). For a chunk it copies dy, then block by block of channels the x that the windows
- * touch, to local memory, with zeros for padding and behind the last filter; then every tap adds to
- * its sums, which rest in `partial` [slice][tap r, tap s, c][filters] between chunks.
+ * One work-item is one group and has some blocks of filters and one slice of the chunks (some rows
+ * of one image each). For a chunk it copies dy, then block by block of channels the x that the
+ * windows touch, to local memory, with zeros for padding and behind the last filter; then every tap
+ * adds to its sums, which rest in `partial` [slice][tap r, tap s, c][filters] between chunks.
  * conv2d_filter_join adds the slices in order: the bits do not depend on scheduling.
  */
 #include "common.clh"
@@ -51,12 +51,33 @@ void add_tile(__global float *partial, int skip, int stride, __local const float
                 vstore16(sums[i][v], v, partial + i * stride);
 }
 
+/* Adds one chunk to the sums of one block of filters for one block of channels. */
+void add_chunk(__global float *sums, int stride, __local const float *patch, int columns,
+               int block, __local const float *gradient, int rows, int first_chunk,
+               const struct conv2d_filter_tile_args *a)
+{
+    const int span = a->taps_at_once * block;
+    for (int tap = 0; tap < a->r * a->s; tap += a->taps_at_once) {
+        const int r = tap / a->s, s = tap % a->s;
+        __local const float *at =
+            patch + (r * a->dilation_h * columns + s * a->dilation_w) * block;
+        for (int done = 0; done < span; done += CT) {
+            const int i = min(done, span - CT);
+            add_tile(sums + (tap * a->c + i) * stride, done - i, stride, at + i, gradient, rows,
+                     a->stride_h * columns * block, a->stride_w * block, a->q, first_chunk);
+        }
+    }
+}
+
 __kernel void conv2d_filter_tile(OUT(float, partial), IN(float, x), IN(float, dy),
                                  const struct conv2d_filter_tile_args a, __local float *patch,
                                  __local float *gradient)
 {
-    const int k0 = get_group_id(0) * LANES, slice = get_group_id(1);
-    const int stride = get_num_groups(0) * LANES;
+    const int slice = get_group_id(1);
+    const int all_blocks = (a.k + LANES - 1) / LANES, stride = all_blocks * LANES;
+    const int first_block = get_group_id(0) * a.blocks_per_group;
+    const int blocks = min(a.blocks_per_group, all_blocks - first_block);
+    const int k0 = first_block * LANES;
     const int columns = (a.q - 1) * a.stride_w + (a.s - 1) * a.dilation_w + 1;
     const int chunks = a.n * a.chunks_per_image;
     const int first = slice * a.chunks_per_slice, end = min(first + a.chunks_per_slice, chunks);
@@ -64,26 +85,17 @@ __kernel void conv2d_filter_tile(OUT(float, partial), IN(float, x), IN(float, dy
     for (int chunk = first; chunk < end; chunk++) {
         const int n = chunk / a.chunks_per_image;
         const int p0 = chunk % a.chunks_per_image * a.rows;
-        const int rows = min(a.rows, a.p - p0);
-        fetch_lanes(gradient, AT(dy) + (n * a.p + p0) * a.q * a.k + k0, rows * a.q, a.k,
-                    min(LANES, a.k - k0), LANES);
+        const int rows = min(a.rows, a.p - p0), pixels = rows * a.q;
+        fetch_blocks(gradient, AT(dy) + (n * a.p + p0) * a.q * a.k + k0, pixels, a.k,
+                     min(blocks * LANES, a.k - k0), LANES, blocks);
         for (int c0 = 0; c0 < a.c; c0 += a.block) {
             const int block = min(a.block, a.c - c0);
             const int patch_rows = (rows - 1) * a.stride_h + (a.r - 1) * a.dilation_h + 1;
             fetch_patch(patch, AT(x) + n * a.h * a.w * a.c + c0, patch_rows, columns,
                         p0 * a.stride_h - a.pad_top, 1, -a.pad_left, a.h, a.w, a.c, block, block);
-            const int span = a.taps_at_once * block;
-            for (int tap = 0; tap < a.r * a.s; tap += a.taps_at_once) {
-                const int r = tap / a.s, s = tap % a.s;
-                __local const float *at =
-                    patch + (r * a.dilation_h * columns + s * a.dilation_w) * block;
-                for (int done = 0; done < span; done += CT) {
-                    const int i = min(done, span - CT);
-                    add_tile(sums + (tap * a.c + c0 + i) * stride, done - i, stride, at + i,
-                             gradient, rows, a.stride_h * columns * block, a.stride_w * block, a.q,
-                             chunk == first);
-                }
-            }
+            for (int b = 0; b < blocks; b++)
+                add_chunk(sums + c0 * stride + b * LANES, stride, patch, columns, block,
+                          gradient + b * pixels * LANES, rows, chunk == first, &a);
         }
     }
 }

@@ -4,12 +4,11 @@
 
 #include "base/error.h"
 
-enum { CHUNK = 1024 }; /* values an item of the first pass sums; the kernel's -D CHUNK */
+enum { CHUNK = 512 }; /* pixels an item of the first pass sums; the kernel's -D CHUNK */
 
 struct clg__channel_sum {
     int64_t count;
     int channels, pixels;
-    int image_stride, channel_stride, step;
     int chunks_per_image, chunks;
     bool channels_last;
     struct clg__kernel *first, *join, *add, *accumulate;
@@ -22,21 +21,19 @@ clg_status clg__channel_sum_create(clg_context *ctx, const clg_tensor_desc *desc
     struct clg__channel_sum *sum = calloc(1, sizeof *sum);
     if (!sum)
         return clg__fail_alloc("a channel sum");
-    struct clg__strides strides = clg__desc_strides(desc);
     sum->channels = (int)desc->dims[1];
     sum->pixels = (int)(desc->dims[2] * desc->dims[3]);
     sum->count = desc->dims[0] * sum->channels * sum->pixels;
-    sum->image_stride = strides.n;
-    sum->channel_stride = strides.c;
-    sum->step = strides.w;
     sum->channels_last = desc->layout == CLG_NHWC;
     sum->chunks_per_image = (sum->pixels + CHUNK - 1) / CHUNK;
     sum->chunks = (int)desc->dims[0] * sum->chunks_per_image;
-    static const char options[] = "-DCHUNK=1024";
+    if (sum->channels_last) /* a chunk may hold the end of one image and the start of the next */
+        sum->chunks = (int)((desc->dims[0] * sum->pixels + CHUNK - 1) / CHUNK);
+    static const char options[] = "-DCHUNK=512";
     const struct {
         const char *name;
         struct clg__kernel **kernel;
-    } kernels[] = {{"channel_sum_chunks", &sum->first},
+    } kernels[] = {{sum->channels_last ? "channel_sum_last" : "channel_sum_first", &sum->first},
                    {"channel_sum_join", &sum->join},
                    {"channel_add", &sum->add},
                    {"accumulate", &sum->accumulate}};
@@ -68,15 +65,25 @@ size_t clg__channel_sum_workspace(const struct clg__channel_sum *sum)
     return (size_t)sum->channels * (size_t)sum->chunks * sizeof(float);
 }
 
+static clg_status enqueue_chunks(struct clg__channel_sum *sum, struct clg__stream *stream,
+                                 struct clg__mem partial, struct clg__mem in)
+{
+    const int64_t chunks = sum->chunks;
+    if (sum->channels_last)
+        return CLG__LAUNCH(stream, sum->first, clg__grid_1d((sum->channels + 15) / 16 * chunks),
+                           clg__arg_mem(partial), clg__arg_mem(in), clg__arg_int(sum->channels),
+                           clg__arg_int(sum->count / sum->channels), clg__arg_int(chunks));
+    return CLG__LAUNCH(stream, sum->first, clg__grid_1d(sum->channels * chunks),
+                       clg__arg_mem(partial), clg__arg_mem(in), clg__arg_int(sum->channels),
+                       clg__arg_int(sum->pixels), clg__arg_int(sum->chunks_per_image),
+                       clg__arg_int(chunks));
+}
+
 clg_status clg__channel_sum_enqueue(struct clg__channel_sum *sum, struct clg__stream *stream,
                                     struct clg__mem out, struct clg__mem in,
                                     struct clg__mem workspace, bool accumulate)
 {
-    CLG__TRY(CLG__LAUNCH(stream, sum->first, clg__grid_1d((int64_t)sum->channels * sum->chunks),
-                         clg__arg_mem(workspace), clg__arg_mem(in), clg__arg_int(sum->channels),
-                         clg__arg_int(sum->pixels), clg__arg_int(sum->image_stride),
-                         clg__arg_int(sum->channel_stride), clg__arg_int(sum->step),
-                         clg__arg_int(sum->chunks_per_image), clg__arg_int(sum->chunks)));
+    CLG__TRY(enqueue_chunks(sum, stream, workspace, in));
     return CLG__LAUNCH(stream, sum->join, clg__grid_1d(sum->channels), clg__arg_mem(out),
                        clg__arg_mem(workspace), clg__arg_int(sum->channels),
                        clg__arg_int(sum->chunks), clg__arg_int(accumulate));

@@ -22,7 +22,7 @@ static const struct tiling tilings[] = {
 struct layout {
     struct tiling tiling;
     struct conv2d_filter_tile_args args;
-    int filter_blocks, slices;
+    int filter_blocks, filter_groups, slices;
     size_t patch_bytes, gradient_bytes;
 };
 
@@ -63,7 +63,12 @@ static int choose_block(const struct conv2d_args *a, int columns, int patch_rows
 
 static struct layout lay_out(const struct conv2d_args *a)
 {
-    enum { GRADIENT_FLOATS = 4096, FEW_CHANNELS = 16, MIN_GROUPS = 32 };
+    enum {
+        GRADIENT_FLOATS = 4096,
+        CACHED_FLOATS = 64 * 1024,
+        FEW_CHANNELS = 16,
+        MIN_GROUPS = 16,
+    };
     struct layout l = {.args = {
                            .n = a->n,
                            .c = a->c,
@@ -94,7 +99,13 @@ static struct layout lay_out(const struct conv2d_args *a)
     l.filter_blocks = divide_up(a->k, 16 * l.tiling.kv);
     t->chunks_per_image = divide_up(a->p, t->rows);
     int chunks = a->n * t->chunks_per_image;
-    int slices = divide_up(MIN_GROUPS, l.filter_blocks);
+    /* A group copies x once for all its filters; their dy and sums should stay in the cache. */
+    int lanes = 16 * l.tiling.kv;
+    int pixels = t->rows * a->q;
+    int blocks = CACHED_FLOATS / (lanes * (pixels + t->block * a->r * a->s));
+    t->blocks_per_group = blocks < 1 ? 1 : blocks > l.filter_blocks ? l.filter_blocks : blocks;
+    l.filter_groups = divide_up(l.filter_blocks, t->blocks_per_group);
+    int slices = divide_up(MIN_GROUPS, l.filter_groups);
     t->chunks_per_slice = divide_up(chunks, slices < chunks ? slices : chunks);
     l.slices = divide_up(chunks, t->chunks_per_slice);
     l.patch_bytes = (size_t)patch_rows * (size_t)columns * (size_t)t->block * sizeof(float);
@@ -195,7 +206,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const struct state *state = pointer;
     const struct layout *l = &state->layout;
     const struct conv2d_filter_tile_args *t = &l->args;
-    const struct clg__grid grid = {2, {(size_t)l->filter_blocks, (size_t)l->slices}, {1, 1}};
+    const struct clg__grid grid = {2, {(size_t)l->filter_groups, (size_t)l->slices}, {1, 1}};
     CLG__TRY(CLG__LAUNCH(stream, state->tile, grid, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
                          clg__arg_struct(t, sizeof *t), clg__arg_local(l->patch_bytes),
