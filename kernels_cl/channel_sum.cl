@@ -52,23 +52,28 @@ __kernel void channel_sum_last(OUT(float, partial), IN(float, dy), const int cha
     const int there = min(16, channels - c0);
     __global const float *from = AT(dy) + start * channels + c0;
     float lanes[16];
-    if (there == 16) {
-        float16 even = 0.0f, odd = 0.0f;
-        int p = 0;
-        for (; p + 2 <= count; p += 2) {
-            even += vload16(0, from + p * channels);
-            odd += vload16(0, from + (p + 1) * channels);
+    for (int c = 0; c < there; c++)
+        lanes[c] = 0.0f;
+    /* Runs of 32 pixels are summed on their own first: errors stay those of short sums. */
+    float16 sum = 0.0f;
+    for (int run = 0; run < count; run += 32) {
+        const int end = min(run + 32, count);
+        if (there == 16) {
+            float16 part = 0.0f;
+            for (int p = run; p < end; p++)
+                part += vload16(0, from + p * channels);
+            sum += part;
+        } else {
+            for (int c = 0; c < there; c++) {
+                float part = 0.0f;
+                for (int p = run; p < end; p++)
+                    part += from[p * channels + c];
+                lanes[c] += part;
+            }
         }
-        if (p < count)
-            even += vload16(0, from + p * channels);
-        vstore16(even + odd, 0, lanes);
-    } else {
-        for (int c = 0; c < there; c++)
-            lanes[c] = 0.0f;
-        for (int p = 0; p < count; p++)
-            for (int c = 0; c < there; c++)
-                lanes[c] += from[p * channels + c];
     }
+    if (there == 16)
+        vstore16(sum, 0, lanes);
     for (int c = 0; c < there; c++)
         AT(partial)[(c0 + c) * chunks + chunk] = lanes[c];
 }
