@@ -332,13 +332,14 @@ def layers():
         p.rect(x, y, w, 34, PAPER, FAINT, 1.2, 6)
         p.text(x + w / 2, y + 22, text, 12.5, FAINT)
 
-    box(24, 22, 712, 66, "cli", "the program: info, train, eval, op, verify")
-    box(24, 100, 470, 66, "train", "model graph, layers, batches, the training step, checkpoints")
+    box(24, 22, 712, 66, "cli", "the program: info, op, verify, train, eval, demo")
+    box(24, 100, 712, 66, "train",
+        "models: graph of layers, memory plan, training step, batches of images, checkpoints")
     box(24, 178, 470, 66, "ops",
         "conv2d, pool2d, batch_norm, linear, optimizer ...: plans, algorithms")
-    box(24, 256, 470, 66, "runtime", "device, context, buffers, tensors, program cache, launch, "
-                                     "GEMM")
-    box(506, 100, 230, 222, "io", "npy, IDX, safetensors,", "the embedded digits", "",
+    box(24, 256, 470, 66, "runtime",
+        "device, context, buffers, tensors, program cache, launch, GEMM")
+    box(506, 178, 230, 144, "io", "npy, IDX, safetensors,", "the embedded digits", "",
         "knows no OpenCL")
     box(24, 334, 712, 50, "base")
     p.text(90, 364, "status codes, the last error, version, counter-based random numbers", 12,
