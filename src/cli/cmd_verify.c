@@ -1,5 +1,6 @@
 /* clgrad verify: does this library on this device give the right numbers? */
 #include "cli/options.h"
+#include "cli/shape_list.h"
 #include "cli/verify.h"
 
 int cmd_verify(int argc, char **argv)
@@ -19,7 +20,7 @@ int cmd_verify(int argc, char **argv)
         {.name = "dir",
          .type = CLI_CHOICE,
          .value = &shapes.direction,
-         .placeholder = "fwd|bwd_data|bwd_filter|all",
+         .placeholder = SHAPE_DIRECTION_CHOICES,
          .help = "with --shapes: the direction (all)"},
         {.name = "layout",
          .type = CLI_CHOICE,

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/result.h"
+#include "cli/shape_list.h"
 #include "ref/array.h"
 #include "ref/random.h"
 
@@ -60,33 +61,12 @@ static clg_status check_host_memory(const struct shape_case *made)
 clg_status shape_case_describe(const struct benchdnn_problem *problem, clg_layout layout,
                                struct shape_case *made)
 {
-    const struct benchdnn_axis *depth = &problem->axes[BENCHDNN_DEPTH];
-    const struct benchdnn_axis *h = &problem->axes[BENCHDNN_HEIGHT];
-    const struct benchdnn_axis *w = &problem->axes[BENCHDNN_WIDTH];
     *made = (struct shape_case){.ctx = NULL};
-    if (depth->in > 1 || depth->out > 1 || depth->kernel > 1)
-        return clg__fail(CLG_UNSUPPORTED, "3-D: clgrad convolves in two dimensions");
-    clg_tensor_desc x = clg_desc_4d(problem->batch, problem->in_channels, h->in, w->in);
-    x.layout = layout;
-    clg_conv2d_desc *desc = &made->desc;
-    *desc = clg_conv2d_desc_init(x, problem->out_channels, h->kernel, w->kernel);
-    desc->stride[0] = h->stride;
-    desc->stride[1] = w->stride;
-    desc->padding[0] = h->pad_begin;
-    desc->padding[1] = w->pad_begin;
-    desc->padding[2] = h->pad_end;
-    desc->padding[3] = w->pad_end;
-    desc->dilation[0] = h->dilation;
-    desc->dilation[1] = w->dilation;
-    desc->groups = problem->groups;
-    made->shapes[SHAPE_X] = x;
+    CLG__TRY(shape_describe(problem, layout, &made->desc, &made->shapes[SHAPE_Y],
+                            &made->shapes[SHAPE_W]));
+    made->shapes[SHAPE_X] = made->desc.x;
     made->shapes[SHAPE_B] = clg_desc_1d(problem->out_channels);
-    CLG__TRY(clg_conv2d_output_size(desc, &made->shapes[SHAPE_Y], &made->shapes[SHAPE_W]));
-    const int64_t *y = made->shapes[SHAPE_Y].dims;
-    if (y[2] != h->out || y[3] != w->out)
-        return clg__fail(CLG_INTERNAL_ERROR, "the output is %lldx%lld, the list says %lldx%lld",
-                         (long long)y[2], (long long)y[3], (long long)h->out, (long long)w->out);
-    made->ref = reference_of(desc);
+    made->ref = reference_of(&made->desc);
     return check_host_memory(made);
 }
 

@@ -6,14 +6,10 @@
 
 #include "cli/result.h"
 #include "cli/shape_case.h"
-#include "cli/suggest.h"
+#include "cli/shape_list.h"
 #include "cli/tally.h"
 #include "cli/verify.h"
 #include "ref/compare.h"
-
-enum { MAX_ALGORITHMS = 64, DIRECTIONS = 3 };
-
-static const char *const direction_names[DIRECTIONS] = {"fwd", "bwd_data", "bwd_filter"};
 
 struct run {
     const struct verify_shapes_options *options;
@@ -32,17 +28,6 @@ struct current {
     clg_conv2d_direction direction;
     struct shape_results *results;
 };
-
-static const char *title(const struct benchdnn_entry *entry)
-{
-    return entry->problem.name[0] && !entry->error[0] ? entry->problem.name : entry->text;
-}
-
-static bool wants(const struct run *run, int direction)
-{
-    const char *asked = run->options->direction;
-    return !asked || strcmp(asked, "all") == 0 || strcmp(asked, direction_names[direction]) == 0;
-}
 
 /* Memory and size limits are the device's or the machine's, not wrong results. */
 static bool is_limit(clg_status status)
@@ -84,16 +69,6 @@ static clg_status run_plan(const struct current *now, clg_conv2d *plan, double *
     return CLG_OK;
 }
 
-static bool has_algorithm(clg_conv2d_direction direction, const char *name)
-{
-    const char *names[MAX_ALGORITHMS];
-    size_t count = clg_conv2d_algorithms(direction, names, MAX_ALGORITHMS);
-    for (size_t i = 0; i < count && i < MAX_ALGORITHMS; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
 /* Creates the plan of one direction; NULL is the library's choice. */
 static clg_status make_plan(const struct run *run, const struct current *now, const char *algorithm,
                             clg_conv2d **plan)
@@ -101,9 +76,9 @@ static clg_status make_plan(const struct run *run, const struct current *now, co
     clg_conv2d_desc desc = now->made->desc;
     desc.directions = 1u << now->direction;
     desc.algorithm[now->direction] = algorithm;
-    if (algorithm && !has_algorithm(now->direction, algorithm))
+    if (algorithm && !shape_has_algorithm(now->direction, algorithm))
         return clg__fail(CLG_UNSUPPORTED, "conv2d %s: there is no algorithm %s in this direction",
-                         direction_names[now->direction], algorithm);
+                         shape_direction_names[now->direction], algorithm);
     return clg_conv2d_create(run->ctx, &desc, plan);
 }
 
@@ -131,23 +106,23 @@ static bool run_algorithm(struct run *run, const struct current *now, const char
     static const char *const words[] = {"ok", "refused", "FAILED"};
     printf("  %s %s", label, words[outcome]);
     if (outcome == TALLY_FAILED)
-        printf("\nFAILED %s (%s, %s): %s; the problem is %s (%s)\n", title(now->entry),
-               direction_names[now->direction], algorithm, clg_last_error(), now->entry->text,
+        printf("\nFAILED %s (%s, %s): %s; the problem is %s (%s)\n", shape_title(now->entry),
+               shape_direction_names[now->direction], algorithm, clg_last_error(), now->entry->text,
                now->entry->where);
     fflush(stdout);
-    tally_count(&run->tally, direction_names[now->direction], algorithm, outcome, worst);
+    tally_count(&run->tally, shape_direction_names[now->direction], algorithm, outcome, worst);
     return outcome != TALLY_FAILED;
 }
 
 static bool run_algorithms(struct run *run, const struct current *now)
 {
     const char *asked = run->options->algorithm;
-    const char *names[MAX_ALGORITHMS];
+    const char *names[SHAPE_MAX_ALGORITHMS];
     if (!asked || strcmp(asked, "all") != 0)
         return run_algorithm(run, now, asked ? asked : "auto");
     bool passed = true;
-    size_t count = clg_conv2d_algorithms(now->direction, names, MAX_ALGORITHMS);
-    for (size_t i = 0; i < count && i < MAX_ALGORITHMS; i++)
+    size_t count = clg_conv2d_algorithms(now->direction, names, SHAPE_MAX_ALGORITHMS);
+    for (size_t i = 0; i < count && i < SHAPE_MAX_ALGORITHMS; i++)
         passed = run_algorithm(run, now, names[i]) && passed;
     return run_algorithm(run, now, "auto") && passed;
 }
@@ -159,9 +134,9 @@ static bool set_up_failed(struct run *run, const struct benchdnn_entry *entry, c
     const char *why = status == CLG_UNSUPPORTED ? clg_last_error() : clg_status_text(status);
     if (limit) {
         tally_reason(&run->not_done, why);
-        printf("%-*s  not done: %s\n", run->name_width, title(entry), clg_last_error());
+        printf("%-*s  not done: %s\n", run->name_width, shape_title(entry), clg_last_error());
     } else {
-        printf("FAILED %s: %s; the problem is %s (%s)\n", title(entry), clg_last_error(),
+        printf("FAILED %s: %s; the problem is %s (%s)\n", shape_title(entry), clg_last_error(),
                entry->text, entry->where);
     }
     run->skipped += limit;
@@ -175,7 +150,8 @@ static bool run_direction(struct run *run, struct current *now)
     clg_status status = shape_results_make(now->made, now->direction, &results);
     bool passed;
     if (status == CLG_OK) {
-        printf("%-*s  %-10s", run->name_width, title(now->entry), direction_names[now->direction]);
+        printf("%-*s  %-10s", run->name_width, shape_title(now->entry),
+               shape_direction_names[now->direction]);
         fflush(stdout);
         passed = run_algorithms(run, now);
         printf("\n");
@@ -194,16 +170,16 @@ static bool run_problem(struct run *run, const struct benchdnn_entry *entry)
     unsigned directions = 0;
     if (run->options->batch)
         problem.batch = run->options->batch;
-    for (int i = 0; i < DIRECTIONS; i++)
-        directions |= wants(run, i) ? 1u << i : 0;
+    for (int i = 0; i < SHAPE_DIRECTIONS; i++)
+        directions |= shape_wants(run->options->direction, i) ? 1u << i : 0;
     clg_status status = shape_case_describe(&problem, run->layout, &made);
     if (status == CLG_OK)
         status = shape_case_make(run->ctx, directions, &made);
     bool passed = true;
     if (status == CLG_OK) {
-        for (int i = 0; i < DIRECTIONS; i++) {
+        for (int i = 0; i < SHAPE_DIRECTIONS; i++) {
             struct current now = {entry, &made, (clg_conv2d_direction)i, NULL};
-            if (wants(run, i))
+            if (shape_wants(run->options->direction, i))
                 passed = run_direction(run, &now) && passed;
         }
         run->verified++;
@@ -212,34 +188,6 @@ static bool run_problem(struct run *run, const struct benchdnn_entry *entry)
     }
     shape_case_release(&made);
     return passed;
-}
-
-static int width_of_names(const struct benchdnn_list *list)
-{
-    int width = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        int length = (int)strlen(title(&list->entries[i]));
-        if (length > width && length <= 40)
-            width = length;
-    }
-    return width;
-}
-
-static int check_algorithm(const struct verify_shapes_options *options)
-{
-    const char *asked = options->algorithm, *names[MAX_ALGORITHMS];
-    if (!asked || strcmp(asked, "all") == 0 || strcmp(asked, "auto") == 0)
-        return CLI_OK;
-    struct suggestion hint;
-    suggest_begin(&hint, asked);
-    for (int d = 0; d < DIRECTIONS; d++) {
-        if (has_algorithm((clg_conv2d_direction)d, asked))
-            return CLI_OK;
-        size_t count = clg_conv2d_algorithms((clg_conv2d_direction)d, names, MAX_ALGORITHMS);
-        for (size_t i = 0; i < count && i < MAX_ALGORITHMS; i++)
-            suggest_offer(&hint, names[i], strlen(names[i]));
-    }
-    return cli_usage("verify", "conv2d has no algorithm \"%s\"%s", asked, suggest_text(&hint, ""));
 }
 
 static int report(struct run *run, const struct benchdnn_list *list)
@@ -261,7 +209,7 @@ static int report(struct run *run, const struct benchdnn_list *list)
 
 static int run_list(struct run *run, const struct benchdnn_list *list)
 {
-    run->name_width = width_of_names(list);
+    run->name_width = shape_title_width(list);
     for (size_t i = 0; i < list->count; i++) {
         const struct benchdnn_entry *entry = &list->entries[i];
         bool passed = !entry->error[0];
@@ -276,7 +224,7 @@ static int run_list(struct run *run, const struct benchdnn_list *list)
 
 int verify_shapes(const struct verify_shapes_options *options)
 {
-    int code = check_algorithm(options);
+    int code = shape_check_algorithm("verify", options->algorithm);
     if (code != CLI_OK)
         return code;
     struct run run = {.options = options};
