@@ -77,6 +77,16 @@ static inline clg_conv2d_desc clg_conv2d_desc_init(clg_tensor_desc x, int64_t fi
 CLG_API CLG_WARN_UNUSED clg_status clg_conv2d_output_size(const clg_conv2d_desc *desc,
                                                           clg_tensor_desc *y, clg_tensor_desc *w);
 
+/*
+ * The layout of x and y in which the directions that the description asks for take the least time
+ * by estimate, all of them together; what desc->x.layout and desc->y_layout say does not matter
+ * unless it makes no difference, then *layout is x's. Nothing is compiled or allocated.
+ * Errors: those of clg_conv2d_create, without those of compiling and allocating.
+ */
+CLG_API CLG_WARN_UNUSED clg_status clg_conv2d_preferred_layout(clg_context *ctx,
+                                                               const clg_conv2d_desc *desc,
+                                                               clg_layout *layout);
+
 typedef struct clg_conv2d clg_conv2d;
 
 /*

@@ -49,9 +49,60 @@ bool clg_conv2d_algorithm_exact(clg_conv2d_direction direction, const char *name
     return false;
 }
 
+static clg_status check_directions(const char *call, const clg_conv2d_desc *desc)
+{
+    if (desc->directions >> NUM_DIRECTIONS)
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: directions 0x%x are unknown", call,
+                         desc->directions);
+    return CLG_OK;
+}
+
+/* As bits. */
+static unsigned directions_of(const clg_conv2d_desc *desc)
+{
+    return desc->directions ? desc->directions : (1u << NUM_DIRECTIONS) - 1;
+}
+
+/* The estimated time of the wanted directions with x and y in one layout. */
+static clg_status estimate(clg_context *ctx, const clg_conv2d_desc *asked, clg_layout layout,
+                           double *seconds)
+{
+    clg_conv2d_desc desc = *asked;
+    struct conv2d_args args;
+    desc.x.layout = desc.y_layout = layout;
+    CLG__TRY(clg__conv2d_problem_init(&desc, &args));
+    const struct clg__conv2d_variants variants = clg__conv2d_variants(&args);
+    *seconds = 0;
+    for (int i = 0; i < NUM_DIRECTIONS; i++) {
+        if (!(directions_of(&desc) & (1u << i)))
+            continue;
+        const struct clg__conv2d_road_desc road = {(clg_conv2d_direction)i, &desc, &variants, NULL};
+        double one;
+        CLG__TRY(clg__conv2d_road_estimate(ctx, &road, &one));
+        *seconds += one;
+    }
+    return CLG_OK;
+}
+
+clg_status clg_conv2d_preferred_layout(clg_context *ctx, const clg_conv2d_desc *desc,
+                                       clg_layout *layout)
+{
+    static const char call[] = "clg_conv2d_preferred_layout";
+    if (!layout)
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: layout is NULL", call);
+    CLG__TRY(clg__check_create(call, ctx, desc, layout));
+    CLG__TRY(check_directions(call, desc));
+    clg_layout other = desc->x.layout == CLG_NHWC ? CLG_NCHW : CLG_NHWC;
+    double seconds, in_other;
+    CLG__TRY(estimate(ctx, desc, desc->x.layout, &seconds));
+    CLG__TRY(estimate(ctx, desc, other, &in_other));
+    *layout = in_other < seconds ? other : desc->x.layout;
+    return CLG_OK;
+}
+
 static clg_status create_roads(clg_conv2d *plan, const clg_conv2d_desc *desc)
 {
-    unsigned wanted = desc->directions ? desc->directions : (1u << NUM_DIRECTIONS) - 1;
+    unsigned wanted = directions_of(desc);
     CLG__TRY(clg__channel_sum_create(plan->ctx, &plan->x, &plan->on_x));
     CLG__TRY(clg__channel_sum_create(plan->ctx, &plan->y, &plan->on_y));
     for (int i = 0; i < NUM_DIRECTIONS; i++) {
@@ -70,9 +121,7 @@ clg_status clg_conv2d_create(clg_context *ctx, const clg_conv2d_desc *desc, clg_
 {
     CLG__TRY(clg__check_create("clg_conv2d_create", ctx, desc, out));
     *out = NULL;
-    if (desc->directions >> NUM_DIRECTIONS)
-        return clg__fail(CLG_INVALID_ARGUMENT, "clg_conv2d_create: directions 0x%x are unknown",
-                         desc->directions);
+    CLG__TRY(check_directions("clg_conv2d_create", desc));
     struct conv2d_args args;
     CLG__TRY(clg__conv2d_problem_init(desc, &args));
     clg_conv2d *plan = calloc(1, sizeof *plan);

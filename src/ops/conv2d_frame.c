@@ -84,10 +84,11 @@ static double extra_seconds(const clg_context *ctx, const struct conv2d_args *fr
     return bytes / clg__device_bandwidth(&ctx->info);
 }
 
-static clg_status select_algorithm(clg_context *ctx, struct clg__conv2d_road *road,
-                                   const struct clg__conv2d_road_desc *desc)
+/* What there is to choose from; fills `variants`, to which the selection points. */
+static struct clg__selection selection_of(const clg_context *ctx, struct clg__conv2d_road *road,
+                                          const struct clg__conv2d_road_desc *desc,
+                                          struct clg__variant *variants)
 {
-    struct clg__variant variants[CLG__CONV2D_VARIANTS];
     const struct conv2d_args *args = desc->variants->args;
     for (size_t i = 0; i < desc->variants->count; i++) {
         /* One byte stands for an algorithm with any: the rounding behind it counts, too. */
@@ -96,7 +97,7 @@ static clg_status select_algorithm(clg_context *ctx, struct clg__conv2d_road *ro
         variants[i] =
             (struct clg__variant){&args[i], extra_seconds(ctx, &args[0], &args[i]), extra};
     }
-    const struct clg__selection selection = {
+    return (struct clg__selection){
         .what = directions[road->direction].what,
         .table = directions[road->direction].table,
         .variants = variants,
@@ -104,11 +105,28 @@ static clg_status select_algorithm(clg_context *ctx, struct clg__conv2d_road *ro
         .name = desc->desc->algorithm[road->direction],
         .workspace_limit = desc->desc->workspace_limit,
     };
+}
+
+static clg_status select_algorithm(clg_context *ctx, struct clg__conv2d_road *road,
+                                   const struct clg__conv2d_road_desc *desc)
+{
+    struct clg__variant variants[CLG__CONV2D_VARIANTS];
+    const struct conv2d_args *args = desc->variants->args;
+    const struct clg__selection selection = selection_of(ctx, road, desc, variants);
     CLG__TRY(clg__select(ctx, &selection, &road->instance));
     size_t variant = road->instance.variant;
     plan_workspace(road, desc->desc, &args[0], &args[variant],
                    road->instance.workspace - variants[variant].extra_workspace);
     return CLG_OK;
+}
+
+clg_status clg__conv2d_road_estimate(clg_context *ctx, const struct clg__conv2d_road_desc *desc,
+                                     double *seconds)
+{
+    struct clg__conv2d_road road = {.direction = desc->direction};
+    struct clg__variant variants[CLG__CONV2D_VARIANTS];
+    const struct clg__selection selection = selection_of(ctx, &road, desc, variants);
+    return clg__select_estimate(ctx, &selection, seconds);
 }
 
 static clg_layout layout_of(int channels_last)

@@ -30,6 +30,11 @@ struct clg__conv2d_road_desc {
     struct clg__channel_sum *accumulate;         /* of the result's shape; unused for filters */
 };
 
+/* What the chosen algorithm would take by its estimate, layout changes included, in seconds.
+ * desc->accumulate is not used. Errors: those of clg__select_estimate. */
+clg_status clg__conv2d_road_estimate(clg_context *ctx, const struct clg__conv2d_road_desc *desc,
+                                     double *seconds);
+
 clg_status clg__conv2d_road_create(clg_context *ctx, const struct clg__conv2d_road_desc *desc,
                                    struct clg__conv2d_road **road);
 void clg__conv2d_road_destroy(struct clg__conv2d_road *road); /* NULL is allowed */

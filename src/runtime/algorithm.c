@@ -108,27 +108,45 @@ static clg_status prepare_first(clg_context *ctx, const struct clg__selection *s
     return clg__fail_in(status, "%s", selection->what);
 }
 
-clg_status clg__select(clg_context *ctx, const struct clg__selection *selection,
-                       struct clg__instance *instance)
+/* Lists what supports the problem, the fastest by estimate first; at least one candidate. */
+static clg_status list_candidates(const clg_context *ctx, const struct clg__selection *selection,
+                                  struct candidates *list)
 {
-    struct candidates list = {.count = 0};
     struct reasons reasons = {.used = 0};
     bool known = selection->name == NULL;
-    *instance = (struct clg__instance){NULL, 0, 0, NULL};
+    list->count = 0;
     for (size_t i = 0; selection->table[i]; i++) {
         const struct clg__algorithm *algorithm = selection->table[i];
         if (selection->name && strcmp(selection->name, algorithm->name) != 0)
             continue;
         known = true;
         for (size_t v = 0; v < selection->num_variants; v++)
-            consider(&list, &reasons, ctx, selection, algorithm, v);
+            consider(list, &reasons, ctx, selection, algorithm, v);
     }
     if (!known)
         return fail_unknown(selection);
-    if (list.count == 0)
+    if (list->count == 0)
         return clg__fail(CLG_UNSUPPORTED, "%s: no algorithm takes this problem: %s",
                          selection->what, reasons.text);
+    return CLG_OK;
+}
+
+clg_status clg__select(clg_context *ctx, const struct clg__selection *selection,
+                       struct clg__instance *instance)
+{
+    struct candidates list;
+    *instance = (struct clg__instance){NULL, 0, 0, NULL};
+    CLG__TRY(list_candidates(ctx, selection, &list));
     return prepare_first(ctx, selection, &list, instance);
+}
+
+clg_status clg__select_estimate(const clg_context *ctx, const struct clg__selection *selection,
+                                double *seconds)
+{
+    struct candidates list;
+    CLG__TRY(list_candidates(ctx, selection, &list));
+    *seconds = list.items[0].seconds;
+    return CLG_OK;
 }
 
 void clg__instance_release(struct clg__instance *instance)

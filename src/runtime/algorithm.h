@@ -74,6 +74,11 @@ struct clg__selection {
 clg_status clg__select(clg_context *ctx, const struct clg__selection *selection,
                        struct clg__instance *instance);
 
+/* The least estimated time of what clg__select would choose from, in seconds; prepares nothing.
+ * Errors: as clg__select, without those of preparing. */
+clg_status clg__select_estimate(const clg_context *ctx, const struct clg__selection *selection,
+                                double *seconds);
+
 void clg__instance_release(struct clg__instance *instance);
 
 /* The names of a table, in its order: fills up to `capacity` names, returns how many there are. */
