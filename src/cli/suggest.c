@@ -65,6 +65,6 @@ const char *suggest_text(struct suggestion *hint, const char *prefix)
 {
     hint->text[0] = '\0';
     if (hint->nearest[0])
-        snprintf(hint->text, sizeof hint->text, "; did you mean %.8s%s?", prefix, hint->nearest);
+        snprintf(hint->text, sizeof hint->text, "; did you mean %.16s%s?", prefix, hint->nearest);
     return hint->text;
 }
