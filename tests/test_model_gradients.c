@@ -91,7 +91,8 @@ static clg_node norms(clg_model *m)
 {
     clg_node x = conv(m, clg_model_input(m), "stem", 4);
     x = clg_model_group_norm(m, x, "gn", &(clg_group_norm_layer){.groups = 2});
-    x = act(m, x, CLG_ACTIVATION_GELU);
+    x = act(m, clg_model_layer_norm(m, x, "ln1", NULL), CLG_ACTIVATION_GELU);
+    x = clg_model_layer_norm(m, x, "ln2", &(clg_layer_norm_layer){.normalized_dims = 1});
     x = clg_model_group_norm(m, x, "in", &(clg_group_norm_layer){.groups = 4, .eps = 1e-3f});
     x = act(m, x, CLG_ACTIVATION_MISH);
     clg_node y = clg_model_linear(m, clg_model_flatten(m, x, NULL), "fc",
@@ -163,7 +164,7 @@ static const struct graph {
 
 enum { BATCH = 5, CHANNELS = 3, HEIGHT = 6, WIDTH = 7, IMAGE = CHANNELS * HEIGHT * WIDTH };
 
-static clg_model *build(const struct graph *graph, clg_layout layout, clg_loss_kind loss)
+static clg_model *build(const struct graph *graph, clg_model_layout layout, clg_loss_kind loss)
 {
     clg_model *model;
     clg_model_desc desc = {
@@ -193,10 +194,11 @@ static void expect_gradients(const char *label, const clg_model *model,
     }
 }
 
-static void compare(const struct graph *graph, clg_layout layout, clg_loss_kind loss)
+static void compare(const struct graph *graph, clg_model_layout layout, clg_loss_kind loss)
 {
     char label[96];
-    snprintf(label, sizeof label, "%s, %s, %s", graph->name, layout == CLG_NHWC ? "NHWC" : "NCHW",
+    snprintf(label, sizeof label, "%s, %s, %s", graph->name,
+             layout == CLG_MODEL_LAYOUT_NHWC ? "NHWC" : "NCHW",
              loss == CLG_LOSS_MSE ? "mse" : "cross entropy");
     clg_model *model = build(graph, layout, loss);
     struct graph_reference *reference = graph_reference_create(model);
@@ -235,21 +237,21 @@ static void gradients_of_every_graph_equal_the_reference(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof graphs / sizeof graphs[0]; i++)
-        compare(&graphs[i], CLG_NCHW, CLG_LOSS_SOFTMAX_CROSS_ENTROPY);
+        compare(&graphs[i], CLG_MODEL_LAYOUT_NCHW, CLG_LOSS_SOFTMAX_CROSS_ENTROPY);
 }
 
 static void gradients_in_nhwc_equal_the_same_reference(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof graphs / sizeof graphs[0]; i++)
-        compare(&graphs[i], CLG_NHWC, CLG_LOSS_SOFTMAX_CROSS_ENTROPY);
+        compare(&graphs[i], CLG_MODEL_LAYOUT_NHWC, CLG_LOSS_SOFTMAX_CROSS_ENTROPY);
 }
 
 static void gradients_of_the_squared_error_equal_the_reference(void **state)
 {
     (void)state;
-    compare(&graphs[0], CLG_NCHW, CLG_LOSS_MSE);
-    compare(&graphs[2], CLG_NHWC, CLG_LOSS_MSE);
+    compare(&graphs[0], CLG_MODEL_LAYOUT_NCHW, CLG_LOSS_MSE);
+    compare(&graphs[2], CLG_MODEL_LAYOUT_NHWC, CLG_LOSS_MSE);
 }
 
 /* The reference itself: its gradient times a direction is the slope of its loss. */
@@ -258,7 +260,7 @@ static void the_references_gradients_are_slopes_of_its_loss(void **state)
     (void)state;
     const double step = 1e-6;
     for (size_t g = 0; g < sizeof graphs / sizeof graphs[0]; g++) {
-        clg_model *model = build(&graphs[g], CLG_NCHW, CLG_LOSS_SOFTMAX_CROSS_ENTROPY);
+        clg_model *model = build(&graphs[g], CLG_MODEL_LAYOUT_NCHW, CLG_LOSS_SOFTMAX_CROSS_ENTROPY);
         struct graph_reference *reference = graph_reference_create(model);
         double *x = testing_uniform(BATCH * IMAGE, 11);
         struct graph_batch batch = {BATCH, x, labels, NULL, 0, true};

@@ -7,7 +7,7 @@
 enum { CHANNELS = 2, SIZE = 6, IMAGE = CHANNELS * SIZE * SIZE, CLASSES = 4 };
 
 /* With batch norm and dropout: training and evaluation differ. */
-static clg_model *build(uint64_t seed, clg_layout layout, const clg_train_desc *train)
+static clg_model *build(uint64_t seed, clg_model_layout layout, const clg_train_desc *train)
 {
     clg_model *model;
     clg_model_desc desc = {
@@ -75,9 +75,9 @@ static void the_same_seed_gives_the_same_bits(void **state)
 {
     (void)state;
     clg_train_desc adam = {.optimizer = clg_optimizer_defaults(CLG_OPTIMIZER_ADAM, NULL)};
-    for (int layout = CLG_NCHW; layout <= CLG_NHWC; layout++) {
-        clg_model *a = build(5, (clg_layout)layout, &adam),
-                  *b = build(5, (clg_layout)layout, &adam);
+    for (int layout = CLG_MODEL_LAYOUT_NCHW; layout <= CLG_MODEL_LAYOUT_NHWC; layout++) {
+        clg_model *a = build(5, (clg_model_layout)layout, &adam),
+                  *b = build(5, (clg_model_layout)layout, &adam);
         train(a, 7, 4);
         train(b, 7, 4);
         expect_same_parameters(a, b);
@@ -89,7 +89,8 @@ static void the_same_seed_gives_the_same_bits(void **state)
 static void each_step_drops_other_elements_and_each_seed_the_same(void **state)
 {
     (void)state;
-    clg_model *a = build(5, CLG_NCHW, NULL), *b = build(5, CLG_NCHW, NULL);
+    clg_model *a = build(5, CLG_MODEL_LAYOUT_NCHW, NULL),
+              *b = build(5, CLG_MODEL_LAYOUT_NCHW, NULL);
     clg_tensor *x = images(8, 1), *y = some_labels(8);
     clg_metrics first, second, again;
     OK(clg_model_forward_backward(a, x, y, NULL));
@@ -109,7 +110,8 @@ static void each_step_drops_other_elements_and_each_seed_the_same(void **state)
 static void evaluation_changes_nothing_and_treats_images_alone(void **state)
 {
     (void)state;
-    clg_model *model = build(5, CLG_NCHW, NULL), *untouched = build(5, CLG_NCHW, NULL);
+    clg_model *model = build(5, CLG_MODEL_LAYOUT_NCHW, NULL),
+              *untouched = build(5, CLG_MODEL_LAYOUT_NCHW, NULL);
     train(model, 8, 3);
     train(untouched, 8, 3);
     clg_tensor *x = images(8, 1), *y = some_labels(8);
@@ -138,7 +140,7 @@ static void metrics_sum_over_batches_of_every_size_also_of_those_let_go(void **s
 {
     (void)state;
     static const int64_t sizes[] = {3, 8, 1, 5, 7, 2, 8, 3};
-    clg_model *model = build(5, CLG_NCHW, NULL);
+    clg_model *model = build(5, CLG_MODEL_LAYOUT_NCHW, NULL);
     double loss = 0;
     int64_t correct = 0, count = 0;
     clg_metrics metrics;
@@ -170,7 +172,7 @@ static void metrics_sum_over_batches_of_every_size_also_of_those_let_go(void **s
 static void right_answers_are_counted(void **state)
 {
     (void)state;
-    clg_model *model = build(5, CLG_NCHW, NULL);
+    clg_model *model = build(5, CLG_MODEL_LAYOUT_NCHW, NULL);
     clg_tensor *x = images(16, 3);
     float *y = predict(model, x);
     int32_t labels[16];
@@ -195,7 +197,8 @@ static void right_answers_are_counted(void **state)
 static void accumulated_gradients_are_the_sum_of_those_of_the_parts(void **state)
 {
     (void)state;
-    clg_model *sum = build(5, CLG_NCHW, NULL), *part = build(5, CLG_NCHW, NULL);
+    clg_model *sum = build(5, CLG_MODEL_LAYOUT_NCHW, NULL),
+              *part = build(5, CLG_MODEL_LAYOUT_NCHW, NULL);
     clg_run accumulate = {.accumulate = true};
     double *expected[8] = {NULL};
     for (uint64_t i = 0; i < 2; i++) {
@@ -232,7 +235,8 @@ static void accumulated_gradients_are_the_sum_of_those_of_the_parts(void **state
 static void a_step_is_the_gradients_and_the_update(void **state)
 {
     (void)state;
-    clg_model *whole = build(5, CLG_NCHW, NULL), *parts = build(5, CLG_NCHW, NULL);
+    clg_model *whole = build(5, CLG_MODEL_LAYOUT_NCHW, NULL),
+              *parts = build(5, CLG_MODEL_LAYOUT_NCHW, NULL);
     clg_tensor *x = images(6, 2), *y = some_labels(6);
     for (int i = 0; i < 3; i++) {
         OK(clg_model_train_step(whole, x, y, NULL));
@@ -253,8 +257,8 @@ static void images_may_come_in_either_layout(void **state)
     clg_tensor_desc nchw = clg_desc_4d(6, CHANNELS, SIZE, SIZE), nhwc = nchw;
     nhwc.layout = CLG_NHWC;
     clg_tensor *plain = testing_tensor_from(&nchw, host), *last = testing_tensor_from(&nhwc, host);
-    for (int layout = CLG_NCHW; layout <= CLG_NHWC; layout++) {
-        clg_model *model = build(5, (clg_layout)layout, NULL);
+    for (int layout = CLG_MODEL_LAYOUT_NCHW; layout <= CLG_MODEL_LAYOUT_NHWC; layout++) {
+        clg_model *model = build(5, (clg_model_layout)layout, NULL);
         float *a = predict(model, plain), *b = predict(model, last), *c = predict(model, plain);
         assert_memory_equal(a, b, 6 * CLASSES * sizeof *a);
         assert_memory_equal(a, c, 6 * CLASSES * sizeof *a);
@@ -263,6 +267,53 @@ static void images_may_come_in_either_layout(void **state)
         free(c);
         clg_model_destroy(model);
     }
+    clg_tensor_destroy(plain);
+    clg_tensor_destroy(last);
+    free(host);
+}
+
+/* One transposed convolution from 2 channels to 3: an image comes out. */
+static clg_model *build_upscaler(clg_model_layout layout)
+{
+    clg_model *model;
+    clg_model_desc desc = {
+        .channels = CHANNELS, .height = SIZE, .width = SIZE, .seed = 8, .layout = layout};
+    clg_train_desc train = {.loss = CLG_LOSS_MSE,
+                            .optimizer = clg_optimizer_defaults(CLG_OPTIMIZER_SGD, NULL)};
+    clg_conv_transpose2d_layer up = {.filters = 3, .kernel = {2}, .stride = {2}};
+    OK(clg_model_create(testing_context(), &desc, &model));
+    clg_node x = clg_model_conv_transpose2d(model, clg_model_input(model), "up", &up);
+    OK(clg_model_build(model, x, &train));
+    return model;
+}
+
+static void images_may_go_out_and_be_compared_in_either_layout(void **state)
+{
+    (void)state;
+    clg_tensor_desc nchw = clg_desc_4d(4, 3, 2 * SIZE, 2 * SIZE), nhwc = nchw;
+    nhwc.layout = CLG_NHWC;
+    double *host = testing_uniform(4 * 3 * 4 * SIZE * SIZE, 5);
+    clg_tensor *x = images(4, 2), *a = testing_tensor(&nchw, NULL),
+               *b = testing_tensor(&nhwc, NULL);
+    clg_tensor *plain = testing_tensor_from(&nchw, host), *last = testing_tensor_from(&nhwc, host);
+    for (int layout = CLG_MODEL_LAYOUT_NCHW; layout <= CLG_MODEL_LAYOUT_NHWC; layout++) {
+        clg_model *model = build_upscaler((clg_model_layout)layout);
+        clg_model *other = build_upscaler((clg_model_layout)layout);
+        OK(clg_model_train_step(model, x, plain, NULL));
+        OK(clg_model_train_step(other, x, last, NULL));
+        expect_same_parameters(model, other);
+        OK(clg_model_predict(model, a, x, NULL));
+        OK(clg_model_predict(model, b, x, NULL));
+        testing_expect_same_bits("an image", a, b);
+        clg_metrics metrics;
+        OK(clg_model_read_metrics(model, &metrics));
+        assert_true(metrics.loss > 0 && metrics.count == 4 && metrics.correct == 0);
+        clg_model_destroy(model);
+        clg_model_destroy(other);
+    }
+    clg_tensor_destroy(x);
+    clg_tensor_destroy(a);
+    clg_tensor_destroy(b);
     clg_tensor_destroy(plain);
     clg_tensor_destroy(last);
     free(host);
@@ -289,7 +340,8 @@ static void a_run_on_another_queue_with_events_trains_the_same(void **state)
 {
     (void)state;
     clg_context *ctx = testing_context();
-    clg_model *model = build(5, CLG_NCHW, NULL), *other = build(5, CLG_NCHW, NULL);
+    clg_model *model = build(5, CLG_MODEL_LAYOUT_NCHW, NULL),
+              *other = build(5, CLG_MODEL_LAYOUT_NCHW, NULL);
     clg_tensor *x = images(6, 2), *y = some_labels(6);
     OK(clg_model_train_step(model, x, y, NULL));
     OK(clg_model_prepare(other, 6, true));
@@ -324,7 +376,7 @@ static void a_run_on_another_queue_with_events_trains_the_same(void **state)
 static void wrong_tensors_and_states_are_refused(void **state)
 {
     (void)state;
-    clg_model *model = build(5, CLG_NCHW, NULL);
+    clg_model *model = build(5, CLG_MODEL_LAYOUT_NCHW, NULL);
     clg_tensor *x = images(6, 2), *y = some_labels(6), *short_y = some_labels(5);
     clg_tensor_desc flat = clg_desc_2d(6, IMAGE), other = clg_desc_4d(6, CHANNELS, SIZE, SIZE + 1);
     clg_tensor *flat_x = testing_tensor(&flat, NULL), *wide = testing_tensor(&other, NULL);
@@ -384,6 +436,7 @@ int main(void)
         cmocka_unit_test(accumulated_gradients_are_the_sum_of_those_of_the_parts),
         cmocka_unit_test(a_step_is_the_gradients_and_the_update),
         cmocka_unit_test(images_may_come_in_either_layout),
+        cmocka_unit_test(images_may_go_out_and_be_compared_in_either_layout),
         cmocka_unit_test(memory_is_shared_between_tensors_that_do_not_meet),
         cmocka_unit_test(a_run_on_another_queue_with_events_trains_the_same),
         cmocka_unit_test(wrong_tensors_and_states_are_refused),

@@ -32,7 +32,7 @@ static const int64_t batch_sizes[STEPS] = {MOST, MOST, MOST, MOST, 3};
 
 /* ---- The network, written with the model's calls ---- */
 
-static clg_model *build(clg_layout layout)
+static clg_model *build(clg_model_layout layout)
 {
     clg_model *model;
     clg_model_desc desc = {
@@ -182,7 +182,7 @@ static void expect_equal(const clg_model *model, const struct reference *r, int 
     }
 }
 
-static void train_beside_the_reference(clg_layout layout)
+static void train_beside_the_reference(clg_model_layout layout)
 {
     clg_model *model = build(layout);
     struct reference *r = reference_of(model);
@@ -213,13 +213,13 @@ static void train_beside_the_reference(clg_layout layout)
 static void five_steps_equal_the_reference_in_every_parameter(void **state)
 {
     (void)state;
-    train_beside_the_reference(CLG_NCHW);
+    train_beside_the_reference(CLG_MODEL_LAYOUT_NCHW);
 }
 
 static void five_steps_in_nhwc_equal_the_same_reference(void **state)
 {
     (void)state;
-    train_beside_the_reference(CLG_NHWC);
+    train_beside_the_reference(CLG_MODEL_LAYOUT_NHWC);
 }
 
 int main(void)

@@ -11,6 +11,12 @@
 extern "C" {
 #endif
 
+typedef enum clg_model_layout {
+    CLG_MODEL_LAYOUT_AUTO = 0, /* what the device is faster with */
+    CLG_MODEL_LAYOUT_NCHW = 1,
+    CLG_MODEL_LAYOUT_NHWC = 2
+} clg_model_layout;
+
 /*
  * A network is written down with the calls of clgrad/layers.h and made ready by clg_model_build:
  *
@@ -29,15 +35,15 @@ extern "C" {
 typedef struct clg_model_desc {
     int64_t channels, height, width; /* of an input image */
     uint64_t seed;
-    /* The layout of everything between the layers. x may come in either. */
-    clg_layout layout;
+    /* The layout of everything between the layers; the caller's tensors may come in either. */
+    clg_model_layout layout;
     /* Batch sizes whose plans and memory are kept at the same time; the least recently used one
      * goes first. 0: 4. */
     int max_batch_sizes;
 } clg_model_desc;
 
 /* An empty graph. *model is NULL after a failure. The model keeps the context alive.
- * Errors: CLG_INVALID_ARGUMENT (NULL, a negative max_batch_sizes), those of a clg_tensor_desc for
+ * Errors: CLG_INVALID_ARGUMENT (NULL, an unknown layout, a negative max_batch_sizes), those of a clg_tensor_desc for
  * the input, CLG_OUT_OF_HOST_MEMORY. */
 CLG_API CLG_WARN_UNUSED clg_status clg_model_create(clg_context *ctx, const clg_model_desc *desc,
                                                     clg_model **model);
@@ -103,9 +109,10 @@ CLG_API size_t clg_model_workspace_size(const clg_model *model, int64_t batch);
 
 /*
  * The calls below run the model. Asynchronous: they enqueue and never wait, and they compile and
- * allocate only when the batch size, x's dims[0], is new. x: [N, C, H, W] float32 in either layout.
- * target: labels [N] int32, or for mse a tensor like the output. The memory of x and target is read
- * until the commands have finished.
+ * allocate only when the batch size, x's dims[0], is new, or the layout of x or target for it.
+ * x: [N, C, H, W] float32. target: labels [N] int32, or for mse a tensor like the output
+ * (clg_model_node_desc). Tensors of four dimensions may have either layout. The memory of x and
+ * target is read until the commands have finished.
  * Errors: CLG_INVALID_ARGUMENT (NULL, another context), CLG_INVALID_SHAPE (x or target),
  * CLG_INVALID_STATE (not built), and those of clg_model_prepare.
  */
@@ -124,7 +131,7 @@ CLG_API CLG_WARN_UNUSED clg_status clg_model_forward_backward(clg_model *model, 
 /* The optimiser's step on the parameters with the gradients as they are. */
 CLG_API CLG_WARN_UNUSED clg_status clg_model_update(clg_model *model, const clg_run *run);
 
-/* The output in evaluation mode. y: like the output node (clg_model_node_desc). */
+/* The output in evaluation mode. y: like the output node, in either layout. */
 CLG_API CLG_WARN_UNUSED clg_status clg_model_predict(clg_model *model, clg_tensor *y,
                                                      const clg_tensor *x, const clg_run *run);
 

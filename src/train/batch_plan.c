@@ -35,8 +35,9 @@ static void batch_plan_destroy(struct clg__batch_plan *plan)
     clg__loss_release(&plan->loss);
     clg_tensor_destroy(plan->sums.loss);
     clg_tensor_destroy(plan->sums.correct);
-    clg_reorder_destroy(plan->input_reorder);
-    clg_tensor_destroy(plan->input);
+    clg__border_release(&plan->input);
+    clg__border_release(&plan->target);
+    clg__border_release(&plan->output);
     clg__placement_release(&plan->placement);
     free(plan);
 }
@@ -197,32 +198,6 @@ clg_status clg__batch_plan_get(clg_model *model, const char *call, int64_t batch
 }
 
 /* ---- Using one ---- */
-
-static clg_status reorder_input(clg_model *model, struct clg__batch_plan *plan, const clg_tensor *x,
-                                const clg_run *run)
-{
-    if (!plan->input_reorder) {
-        clg_tensor_desc inside = clg__node_desc(&model->nodes[0], plan->batch);
-        clg_reorder_desc desc = {.from = x->desc, .to = inside};
-        clg_tensor_destroy(plan->input);
-        plan->input = NULL;
-        CLG__TRY(clg_tensor_create(model->ctx, &inside, &plan->input));
-        CLG__TRY(clg_reorder_create(model->ctx, &desc, &plan->input_reorder));
-    }
-    return clg_reorder_forward(plan->input_reorder, plan->input, x, run);
-}
-
-clg_status clg__batch_plan_set_input(clg_model *model, struct clg__batch_plan *plan,
-                                     const clg_tensor *x, const clg_run *run)
-{
-    clg_tensor_desc inside = clg__node_desc(&model->nodes[0], plan->batch);
-    if (x->desc.layout != inside.layout && !clg__layout_is_free(&inside)) {
-        CLG__TRY(reorder_input(model, plan, x, run));
-        x = plan->input;
-    }
-    clg__placement_set_input(&plan->placement, x);
-    return CLG_OK;
-}
 
 clg_status clg__batch_plan_settle(struct clg__batch_plan *plan, clg_metrics *metrics)
 {

@@ -3,7 +3,7 @@
 #define CLG_TRAIN_BATCH_PLAN_H
 
 #include "clgrad/add.h"
-#include "clgrad/reorder.h"
+#include "train/border.h"
 #include "train/layer.h"
 #include "train/loss.h"
 #include "train/placement.h"
@@ -17,9 +17,7 @@ struct clg__batch_plan {
     struct clg__loss_plan loss;
     struct clg__sums sums;
     int64_t pending; /* batches in the sums that nobody has read */
-    /* For an x in the other layout; made when one comes. */
-    clg_reorder *input_reorder;
-    clg_tensor *input;
+    struct clg__border input, target, output;
     uint64_t last_use;
 };
 
@@ -39,10 +37,6 @@ clg_status clg__batch_plan_get(clg_model *model, const char *call, int64_t batch
 
 /* The plan that there is; NULL. */
 const struct clg__batch_plan *clg__batch_plan_find(const clg_model *model, int64_t batch);
-
-/* Points the plan at the caller's x, in either layout; enqueues the change of layout. */
-clg_status clg__batch_plan_set_input(clg_model *model, struct clg__batch_plan *plan,
-                                     const clg_tensor *x, const clg_run *run);
 
 /* Reads what the plan has summed up and adds it to *metrics, whose loss is a sum here. */
 clg_status clg__batch_plan_settle(struct clg__batch_plan *plan, clg_metrics *metrics);

@@ -4,6 +4,7 @@
 #include "clgrad/add.h"
 #include "clgrad/concat.h"
 #include "clgrad/reorder.h"
+#include "train/border.h"
 #include "train/layer.h"
 
 /* ---- Input: its description is the node's ---- */

@@ -2,6 +2,7 @@
 #include "clgrad/layer_norm.h"
 #include "clgrad/batch_norm.h"
 #include "clgrad/group_norm.h"
+#include "clgrad/reorder.h"
 #include "train/layer.h"
 
 /* The gradients of a norm's pass; the fields of a node that does not want dx are NULL. */
@@ -103,7 +104,14 @@ clg_node clg_model_batch_norm(clg_model *model, clg_node x, const char *name,
     return clg__add_node(model, &batch_norm, name, &x, 1, desc);
 }
 
-/* ---- Layer norm ---- */
+/* ---- Layer norm: its rows run along W, so that a model in NHWC changes layout around it ---- */
+
+struct layer_state {
+    clg_layer_norm *norm;
+    /* Only in NHWC: x, kept for the backward pass, and y or dy and dx in NCHW. */
+    clg_reorder *to_rows, *from_rows;
+    clg_tensor *x, *y;
+};
 
 static clg_norm_tensors scale(const struct clg__placed *at)
 {
@@ -120,48 +128,83 @@ static clg_status layer_infer(clg_model *model, struct clg__node *node, const cl
         return clg__fail(CLG_INVALID_SHAPE,
                          "it normalises over the last %d dimensions, an image has %d",
                          layer->normalized_dims, x->ndim - 1);
-    if (x->layout != CLG_NCHW)
-        return clg__fail(CLG_UNSUPPORTED, "layer norm needs a model in NCHW");
     set_output(node, x);
+    if (x->layout == CLG_NHWC)
+        node->flags = 0; /* it keeps a copy of x */
     clg_tensor_desc shape = {.ndim = layer->normalized_dims};
     for (int i = 0; i < shape.ndim; i++)
         shape.dims[i] = x->dims[x->ndim - shape.ndim + i];
     return clg__declare_scale(model, node, &shape);
 }
 
-static clg_status layer_prepare(struct clg__placed *at)
+static clg_status layer_fill(const struct clg__placed *at, struct layer_state *state)
 {
     const clg_layer_norm_layer *layer = at->node->desc;
+    clg_tensor_desc x = clg__placed_x(at, 0), rows = x;
+    rows.layout = CLG_NCHW;
     clg_layer_norm_desc desc = {
-        .x = clg__placed_x(at, 0), .normalized_dims = layer->normalized_dims, .eps = layer->eps};
-    clg_layer_norm *plan = NULL;
-    clg_status status = clg_layer_norm_create(at->ctx, &desc, &plan);
-    at->state = plan;
-    return status;
+        .x = rows, .normalized_dims = layer->normalized_dims, .eps = layer->eps};
+    CLG__TRY(clg_layer_norm_create(at->ctx, &desc, &state->norm));
+    if (x.layout == CLG_NCHW)
+        return CLG_OK;
+    CLG__TRY(clg_tensor_create(at->ctx, &rows, &state->x));
+    CLG__TRY(clg_tensor_create(at->ctx, &rows, &state->y));
+    CLG__TRY(
+        clg_reorder_create(at->ctx, &(clg_reorder_desc){.from = x, .to = rows}, &state->to_rows));
+    return clg_reorder_create(at->ctx, &(clg_reorder_desc){.from = rows, .to = x},
+                              &state->from_rows);
+}
+
+static clg_status layer_prepare(struct clg__placed *at)
+{
+    at->state = calloc(1, sizeof(struct layer_state));
+    return at->state ? layer_fill(at, at->state) : clg__fail_alloc("a layer norm");
 }
 
 static clg_status layer_forward(const struct clg__placed *at, const struct clg__pass *pass)
 {
+    const struct layer_state *state = at->state;
     clg_norm_tensors tensors = scale(at);
-    return clg_layer_norm_forward(at->state, at->y, at->x[0], &tensors, &pass->run);
+    if (!state->to_rows)
+        return clg_layer_norm_forward(state->norm, at->y, at->x[0], &tensors, &pass->run);
+    CLG__TRY(clg_reorder_forward(state->to_rows, state->x, at->x[0], &pass->run));
+    CLG__TRY(clg_layer_norm_forward(state->norm, state->y, state->x, &tensors, &pass->run));
+    return clg_reorder_forward(state->from_rows, at->y, state->y, &pass->run);
 }
 
 static clg_status layer_backward(const struct clg__placed *at, const struct clg__pass *pass)
 {
+    const struct layer_state *state = at->state;
     clg_norm_tensors tensors = scale(at);
     clg_norm_gradients grads = gradients(at);
     clg_run run = clg__run_with(pass, pass->accumulate);
-    return clg_layer_norm_backward(at->state, &grads, at->dy, at->x[0], &tensors, &run);
+    if (!state->to_rows)
+        return clg_layer_norm_backward(state->norm, &grads, at->dy, at->x[0], &tensors, &run);
+    CLG__TRY(clg_reorder_forward(state->to_rows, state->y, at->dy, &pass->run));
+    grads.dx = at->dx[0] ? state->y : NULL; /* dx may be dy */
+    CLG__TRY(clg_layer_norm_backward(state->norm, &grads, state->y, state->x, &tensors, &run));
+    if (!at->dx[0])
+        return CLG_OK;
+    return clg_reorder_forward(state->from_rows, at->dx[0], state->y, &pass->run);
 }
 
-static size_t layer_workspace(const void *state)
+static size_t layer_workspace(const void *held)
 {
-    return clg_layer_norm_workspace_size(state);
+    const struct layer_state *state = held;
+    return clg_layer_norm_workspace_size(state->norm);
 }
 
-static void layer_release(void *state)
+static void layer_release(void *held)
 {
-    clg_layer_norm_destroy(state);
+    struct layer_state *state = held;
+    if (!state)
+        return;
+    clg_layer_norm_destroy(state->norm);
+    clg_reorder_destroy(state->to_rows);
+    clg_reorder_destroy(state->from_rows);
+    clg_tensor_destroy(state->x);
+    clg_tensor_destroy(state->y);
+    free(state);
 }
 
 static const struct clg__layer layer_norm = {

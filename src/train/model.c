@@ -8,16 +8,27 @@
 #include "train/batch_plan.h"
 #include "train/layer.h"
 
+/* Measured on whole training steps: kernels for CPU-like devices run along the channels. */
+static clg_layout choose_layout(const clg_context *ctx, clg_model_layout asked)
+{
+    if (asked != CLG_MODEL_LAYOUT_AUTO)
+        return asked == CLG_MODEL_LAYOUT_NHWC ? CLG_NHWC : CLG_NCHW;
+    return clg_context_device(ctx)->family == CLG_FAMILY_CPU ? CLG_NHWC : CLG_NCHW;
+}
+
 clg_status clg_model_create(clg_context *ctx, const clg_model_desc *desc, clg_model **out)
 {
     if (!ctx || !desc || !out)
         return clg__fail(CLG_INVALID_ARGUMENT, "clg_model_create: ctx, desc or model is NULL");
     *out = NULL;
+    if ((unsigned)desc->layout > CLG_MODEL_LAYOUT_NHWC)
+        return clg__fail(CLG_INVALID_ARGUMENT, "clg_model_create: layout %d is unknown",
+                         (int)desc->layout);
     if (desc->max_batch_sizes < 0)
         return clg__fail(CLG_INVALID_ARGUMENT, "clg_model_create: max_batch_sizes is %d",
                          desc->max_batch_sizes);
     clg_tensor_desc x = clg_desc_4d(1, desc->channels, desc->height, desc->width);
-    x.layout = desc->layout;
+    x.layout = choose_layout(ctx, desc->layout);
     int64_t count;
     clg_status status = clg_tensor_desc_count(&x, &count);
     if (status != CLG_OK)
@@ -245,11 +256,6 @@ int64_t clg__desc_count(const clg_tensor_desc *desc)
     for (int i = 0; i < desc->ndim; i++)
         count *= desc->dims[i];
     return count;
-}
-
-bool clg__layout_is_free(const clg_tensor_desc *desc)
-{
-    return desc->ndim != 4 || desc->dims[1] == 1 || desc->dims[2] * desc->dims[3] == 1;
 }
 
 clg_tensor_desc clg__node_desc(const struct clg__node *node, int64_t batch)

@@ -76,9 +76,6 @@ struct clg_model {
 /* The description of a node's output for a batch of n. */
 clg_tensor_desc clg__node_desc(const struct clg__node *node, int64_t batch);
 
-/* True when NCHW and NHWC are the same order of elements for this shape. */
-bool clg__layout_is_free(const clg_tensor_desc *desc);
-
 /* Elements of one image; the description was checked. */
 int64_t clg__desc_count(const clg_tensor_desc *desc);
 

@@ -16,9 +16,7 @@ static clg_status check_input(const char *call, const clg_model *model, const cl
     if (!x)
         return clg__fail(CLG_INVALID_ARGUMENT, "%s: x is NULL", call);
     clg_tensor_desc expected = clg__node_desc(&model->nodes[0], x->desc.dims[0]);
-    if (x->desc.ndim == 4)
-        expected.layout = x->desc.layout;
-    return clg__expect_tensor(call, "x", model->ctx, x, &expected);
+    return clg__border_expect(call, "x", model->ctx, x, &expected);
 }
 
 /* The bracket around all commands of a call, and what the operations get of its run options. */
@@ -46,8 +44,12 @@ static clg_status at_layer(clg_status status, const struct clg__placed *at)
     return clg__fail_in(status, "layer \"%s\" (%s)", at->node->name, at->node->layer->kind);
 }
 
-static clg_status forward(const struct clg__batch_plan *plan, const struct clg__pass *pass)
+static clg_status forward(const clg_model *model, struct clg__batch_plan *plan, const clg_tensor *x,
+                          const struct clg__pass *pass)
 {
+    clg_tensor_desc inside = clg__node_desc(&model->nodes[0], plan->batch);
+    CLG__TRY(clg__border_enter(model->ctx, &plan->input, &inside, x, &pass->run, &x));
+    clg__placement_set_input(&plan->placement, x);
     for (int i = 1; i < plan->placement.num_nodes; i++) {
         const struct clg__placed *at = &plan->placed[i];
         if (!(at->node->flags & CLG__VIEW))
@@ -92,9 +94,11 @@ static clg_tensor *output_of(const struct clg__batch_plan *plan)
 }
 
 /* Loss and right answers to the sums, the gradient of the output to its place. */
-static clg_status loss(struct clg__batch_plan *plan, const clg_tensor *target,
+static clg_status loss(clg_context *ctx, struct clg__batch_plan *plan, const clg_tensor *target,
                        const struct clg__pass *pass)
 {
+    CLG__TRY(
+        clg__border_enter(ctx, &plan->target, &plan->loss.target, target, &pass->run, &target));
     clg_run run = clg__run_with(pass, plan->pending > 0);
     clg_tensor *dx = pass->training ? plan->placement.dy[plan->placement.num_nodes - 1] : NULL;
     CLG__TRY(clg__loss_run(&plan->loss, &plan->sums, dx, output_of(plan), target, &run));
@@ -106,9 +110,8 @@ static clg_status run_training(clg_model *model, struct clg__batch_plan *plan, c
                                const clg_tensor *target, struct clg__pass *pass)
 {
     pass->training = true;
-    CLG__TRY(clg__batch_plan_set_input(model, plan, x, &pass->run));
-    CLG__TRY(forward(plan, pass));
-    CLG__TRY(loss(plan, target, pass));
+    CLG__TRY(forward(model, plan, x, pass));
+    CLG__TRY(loss(model->ctx, plan, target, pass));
     CLG__TRY(backward(plan, pass));
     model->step++;
     for (int i = 0; i < model->num_nodes; i++)
@@ -132,7 +135,7 @@ static clg_status train(const char *call, clg_model *model, const clg_tensor *x,
     struct bracket bracket;
     CLG__TRY(check_input(call, model, x));
     CLG__TRY(clg__batch_plan_get(model, call, x->desc.dims[0], true, &plan));
-    CLG__TRY(clg__expect_tensor(call, "target", model->ctx, target, &plan->loss.target));
+    CLG__TRY(clg__border_expect(call, "target", model->ctx, target, &plan->loss.target));
     CLG__TRY(begin(&bracket, model, run));
     clg_status status = run_training(model, plan, x, target, &bracket.pass);
     if (status == CLG_OK && with_update)
@@ -164,9 +167,8 @@ static clg_status run_evaluation(clg_model *model, struct clg__batch_plan *plan,
                                  const clg_tensor *x, const clg_tensor *target,
                                  const struct clg__pass *pass)
 {
-    CLG__TRY(clg__batch_plan_set_input(model, plan, x, &pass->run));
-    CLG__TRY(forward(plan, pass));
-    return loss(plan, target, pass);
+    CLG__TRY(forward(model, plan, x, pass));
+    return loss(model->ctx, plan, target, pass);
 }
 
 clg_status clg_model_evaluate(clg_model *model, const clg_tensor *x, const clg_tensor *target,
@@ -177,7 +179,7 @@ clg_status clg_model_evaluate(clg_model *model, const clg_tensor *x, const clg_t
     struct bracket bracket;
     CLG__TRY(check_input(call, model, x));
     CLG__TRY(clg__batch_plan_get(model, call, x->desc.dims[0], false, &plan));
-    CLG__TRY(clg__expect_tensor(call, "target", model->ctx, target, &plan->loss.target));
+    CLG__TRY(clg__border_expect(call, "target", model->ctx, target, &plan->loss.target));
     CLG__TRY(begin(&bracket, model, run));
     return clg__stream_end(&bracket.stream, run_evaluation(model, plan, x, target, &bracket.pass));
 }
@@ -185,9 +187,8 @@ clg_status clg_model_evaluate(clg_model *model, const clg_tensor *x, const clg_t
 static clg_status run_prediction(clg_model *model, struct clg__batch_plan *plan, clg_tensor *y,
                                  const clg_tensor *x, const struct clg__pass *pass)
 {
-    CLG__TRY(clg__batch_plan_set_input(model, plan, x, &pass->run));
-    CLG__TRY(forward(plan, pass));
-    return clg_tensor_copy(y, output_of(plan), &pass->run);
+    CLG__TRY(forward(model, plan, x, pass));
+    return clg__border_leave(model->ctx, &plan->output, y, output_of(plan), &pass->run);
 }
 
 clg_status clg_model_predict(clg_model *model, clg_tensor *y, const clg_tensor *x,
@@ -198,7 +199,7 @@ clg_status clg_model_predict(clg_model *model, clg_tensor *y, const clg_tensor *
     struct bracket bracket;
     CLG__TRY(check_input(call, model, x));
     CLG__TRY(clg__batch_plan_get(model, call, x->desc.dims[0], false, &plan));
-    CLG__TRY(clg__expect_tensor(call, "y", model->ctx, y, &output_of(plan)->desc));
+    CLG__TRY(clg__border_expect(call, "y", model->ctx, y, &output_of(plan)->desc));
     CLG__TRY(begin(&bracket, model, run));
     return clg__stream_end(&bracket.stream, run_prediction(model, plan, y, x, &bracket.pass));
 }
