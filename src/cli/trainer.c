@@ -20,6 +20,7 @@ struct trainer_settings trainer_defaults(const char *data_name, const struct ima
                                         .weight_decay = 5e-4};
     if (strcmp(data_name, "digits") == 0) {
         settings.model = "digits";
+        settings.optimizer = "adam";
         settings.epochs = 15;
         settings.batch = 32;
         settings.max_shift = 1;
