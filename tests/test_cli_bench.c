@@ -74,12 +74,73 @@ static void peak_reports_three_ceilings(void **state)
     program_expect_out(&run, 0, "copy in the level 2 cache");
 }
 
+static const char *shapes(void)
+{
+    static const char list[] = "mb2ic3ih6oc4oh6kh3ph1n\"net:a\"\nmb1ic4ih5oc4kh1n\"net:b\" # two\n";
+    return scratch_write("shapes.txt", list, strlen(list));
+}
+
+static const char *const conv2d_keys[] = {
+    "problem", "shape",  "dir",           "layout",          "algo", "median_ms", "min_ms",
+    "max_ms",  "gflops", "peak_fraction", "workspace_bytes", "cpus", NULL};
+
+static void conv2d_reports_every_problem_in_every_direction(void **state)
+{
+    (void)state;
+    struct program_run run = PROGRAM("bench conv2d --shapes '%s' --seconds 0 --json", shapes());
+    assert_int_equal(run.code, 0);
+    assert_string_equal(run.err, "");
+    assert_int_equal(expect_lines(run.out, conv2d_keys), 6);
+    run = PROGRAM("bench conv2d --shapes '%s' --seconds 0 --layout nchw --batch 3", shapes());
+    program_expect_out(&run, 0, "GFLOP/s of multiply-adds at most");
+    program_expect_out(&run, 0, "\nnet:b    bwd_data    nchw ");
+}
+
+static void conv2d_takes_a_part_of_the_list_and_one_algorithm_or_each(void **state)
+{
+    (void)state;
+    struct program_run run = PROGRAM(
+        "bench conv2d --shapes '%s' --seconds 0 --json --filter ic4 --dir fwd --algo direct",
+        shapes());
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "\"problem\": \"net:b\""));
+    assert_non_null(strstr(run.out, "\"algo\": \"direct\""));
+    assert_int_equal(expect_lines(run.out, conv2d_keys), 1);
+    run = PROGRAM("bench conv2d --shapes '%s' --seconds 0 --json --filter net:a --algo all",
+                  shapes());
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "\"algo\": \"textbook\""));
+    run = PROGRAM("bench conv2d --shapes '%s' --seconds 0 --filter net:c", shapes());
+    program_expect_err(&run, 1, "holds no problem with net:c\n");
+}
+
+static void conv2d_says_what_it_could_not_measure(void **state)
+{
+    (void)state;
+    static const char deep[] = "mb1ic1id3ih3iw3oc1kd2kh2kw2n\"deep\"";
+    static const char bad[] = "mb1ic1ih3";
+    struct program_run run = PROGRAM("bench conv2d --shapes '%s' --seconds 0 --json --dir fwd",
+                                     scratch_write("deep.txt", deep, strlen(deep)));
+    program_expect_err(&run, 0, "clgrad bench conv2d: deep, fwd: not measured: 3-D");
+    assert_string_equal(run.out, "");
+    run = PROGRAM("bench conv2d --shapes '%s' --seconds 0",
+                  scratch_write("bad.txt", bad, strlen(bad)));
+    program_expect_err(&run, 1, "clgrad bench conv2d: mb1ic1ih3: ");
+    run = PROGRAM("bench conv2d --seconds 0");
+    program_expect_usage(&run, "--shapes FILE is missing");
+    run = PROGRAM("bench conv2d --shapes '%s' --algo textbok", shapes());
+    program_expect_usage(&run, "has no algorithm \"textbok\"; did you mean textbook?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_lists_the_measurements),
         cmocka_unit_test(what_to_type_is_said),
         cmocka_unit_test(peak_reports_three_ceilings),
+        cmocka_unit_test(conv2d_reports_every_problem_in_every_direction),
+        cmocka_unit_test(conv2d_takes_a_part_of_the_list_and_one_algorithm_or_each),
+        cmocka_unit_test(conv2d_says_what_it_could_not_measure),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
