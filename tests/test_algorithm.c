@@ -177,8 +177,7 @@ static void too_little_workspace_says_how_much_is_needed(void **state)
     const struct problem problem = {.workspace = {5000, 300, 0}, .refused = {false, false, true}};
     FAILS(CLG_UNSUPPORTED, "small: needs 300 bytes of workspace, the limit is 10",
           select_with(&problem, NULL, 10, &instance));
-    FAILS(CLG_UNSUPPORTED, "fast: needs 5000 bytes",
-          select_with(&problem, "fast", 10, &instance));
+    FAILS(CLG_UNSUPPORTED, "fast: needs 5000 bytes", select_with(&problem, "fast", 10, &instance));
     const struct problem huge = {.workspace = {SIZE_MAX, SIZE_MAX, SIZE_MAX}};
     FAILS(CLG_UNSUPPORTED, "18446744073709551615",
           select_with(&huge, NULL, 0, &instance)); /* without a cap: the device's memory */

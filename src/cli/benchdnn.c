@@ -127,8 +127,8 @@ static clg_status complete(struct benchdnn_axis *axis, char letter)
         return clg__fail(CLG_BAD_FORMAT,
                          "the window of %lld is larger than the padded input of %lld, and o%c is "
                          "not given",
-                         (long long)window(axis), (long long)(axis->in + 2 * axis->pad_begin),
-                         letter);
+                         (long long)window(axis),
+                         (long long)axis->in + 2 * (long long)axis->pad_begin, letter);
     axis->out = room / axis->stride + 1;
     return CLG_OK;
 }

@@ -159,6 +159,7 @@ static bool run_direction(struct run *run, struct current *now)
         passed = set_up_failed(run, now->entry, status);
     }
     shape_results_release(&results);
+    now->results = NULL;
     return passed;
 }
 

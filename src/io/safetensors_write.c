@@ -114,9 +114,9 @@ static clg_status add_tensor(json_t *header, const clg_safetensors_tensor *tenso
         json_decref(shape);
         return clg__fail_alloc("a safetensors header");
     }
-    json_t *entry =
-        json_pack("{s:s, s:o, s:[I, I]}", "dtype", clg_safetensors_type_name(tensor->type), "shape",
-                  shape, "data_offsets", (json_int_t)*offset, (json_int_t)(*offset + size));
+    json_t *entry = json_pack(
+        "{s:s, s:o, s:[I, I]}", "dtype", clg_safetensors_type_name(tensor->type), "shape", shape,
+        "data_offsets", (json_int_t)*offset, (json_int_t)*offset + (json_int_t)size);
     *offset += size;
     return add(header, tensor->name, entry);
 }

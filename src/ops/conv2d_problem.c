@@ -93,7 +93,7 @@ clg_status clg_conv2d_output_size(const clg_conv2d_desc *desc, clg_tensor_desc *
     CLG__TRY(check_positive("groups", &desc->groups, 1));
     CLG__TRY(check_groups(desc));
     CLG__TRY(check_padding(desc));
-    int64_t p, q, count;
+    int64_t p = 0, q = 0, count;
     CLG__TRY(output_size(desc, 0, &p));
     CLG__TRY(output_size(desc, 1, &q));
     clg_tensor_desc out = clg_desc_4d(desc->x.dims[0], desc->filters, p, q);

@@ -64,7 +64,7 @@ clg_status clg_conv_transpose2d_output_size(const clg_conv_transpose2d_desc *des
         return clg__fail(
             CLG_INVALID_SHAPE, "%s: %lld groups do not divide %lld channels and %lld filters", name,
             (long long)desc->groups, (long long)desc->x.dims[1], (long long)desc->filters);
-    int64_t p, q, count;
+    int64_t p = 0, q = 0, count;
     CLG__TRY(check_axis(desc, 0, &p));
     CLG__TRY(check_axis(desc, 1, &q));
     clg_tensor_desc out = clg_desc_4d(desc->x.dims[0], desc->filters, p, q);

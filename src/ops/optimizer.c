@@ -120,7 +120,7 @@ clg_status clg_optimizer_create(clg_context *ctx, const clg_optimizer_desc *desc
     static const char call[] = "clg_optimizer_create";
     CLG__TRY(clg__check_create(call, ctx, desc, out));
     *out = NULL;
-    int64_t count;
+    int64_t count = 0;
     CLG__TRY(check_desc(call, desc, &count));
     clg_optimizer *plan = calloc(1, sizeof *plan);
     if (!plan)

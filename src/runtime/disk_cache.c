@@ -317,7 +317,7 @@ void clg__disk_cache_store(struct clg__disk_cache *cache, const char *text, cons
     struct key key;
     if (!cache->db || cache->read_only || !make_key(cache, text, options, &key))
         return;
-    sqlite3_int64 total = (sqlite3_int64)(key.size + bytes);
+    sqlite3_int64 total = (sqlite3_int64)key.size + (sqlite3_int64)bytes;
     if (bytes <= INT32_MAX && total <= cache->limit) {
         sqlite3_stmt *store = cache->statements[STORE];
         sqlite3_bind_int64(store, 1, key.hash);

@@ -57,7 +57,7 @@ clg_status clg_tensor_desc_bytes(const clg_tensor_desc *desc, size_t *bytes)
 {
     if (!bytes)
         return clg__fail(CLG_INVALID_ARGUMENT, "clg_tensor_desc_bytes: bytes is NULL");
-    int64_t count;
+    int64_t count = 0;
     CLG__TRY(clg_tensor_desc_count(desc, &count));
     *bytes = (size_t)count * 4;
     return CLG_OK;
