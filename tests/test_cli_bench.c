@@ -132,6 +132,24 @@ static void conv2d_says_what_it_could_not_measure(void **state)
     program_expect_usage(&run, "has no algorithm \"textbok\"; did you mean textbook?");
 }
 
+static void ops_reports_every_operation(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"op",       "shape",         "layout", "median_ms",
+                                       "min_ms",   "max_ms",        "bytes",  "gbs",
+                                       "copy_gbs", "copy_fraction", "cpus",   NULL};
+    struct program_run run = PROGRAM("bench ops --seconds 0 --batch 1 --json --filter lenet");
+    assert_int_equal(run.code, 0);
+    assert_string_equal(run.err, "");
+    /* relu, relu, add; two batch_norms, two max_pools and reorder in two layouts; sgd, adam */
+    assert_int_equal(expect_lines(run.out, keys), 3 + 2 * 5 + 2);
+    run = PROGRAM("bench ops --seconds 0 --batch 1 --layout nhwc --filter global");
+    program_expect_out(&run, 0, "\navg_pool forward     resnet50:global   nhwc ");
+    assert_null(strstr(run.out, "nchw"));
+    run = PROGRAM("bench ops --seconds 0 --filter nothing");
+    program_expect_err(&run, 1, "no operation or shape has nothing in its name");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +159,7 @@ int main(void)
         cmocka_unit_test(conv2d_reports_every_problem_in_every_direction),
         cmocka_unit_test(conv2d_takes_a_part_of_the_list_and_one_algorithm_or_each),
         cmocka_unit_test(conv2d_says_what_it_could_not_measure),
+        cmocka_unit_test(ops_reports_every_operation),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
