@@ -20,7 +20,8 @@ typedef enum clg_model_layout {
 /*
  * A network is written down with the calls of clgrad/layers.h and made ready by clg_model_build:
  *
- *     clg_model_create(ctx, &(clg_model_desc){.channels = 1, .height = 28, .width = 28}, &model);
+ *     status = clg_model_create(ctx, &(clg_model_desc){.channels = 1, .height = 28, .width = 28},
+ *                               &model);
  *     clg_node x = clg_model_input(model);
  *     x = clg_model_conv2d(model, x, "conv1", &(clg_conv2d_layer){.filters = 8, .kernel = {5}});
  *     x = clg_model_relu(model, x);
