@@ -44,8 +44,8 @@ typedef struct clg_model_desc {
 } clg_model_desc;
 
 /* An empty graph. *model is NULL after a failure. The model keeps the context alive.
- * Errors: CLG_INVALID_ARGUMENT (NULL, an unknown layout, a negative max_batch_sizes), those of a clg_tensor_desc for
- * the input, CLG_OUT_OF_HOST_MEMORY. */
+ * Errors: CLG_INVALID_ARGUMENT (NULL, an unknown layout, a negative max_batch_sizes), those of a
+ * clg_tensor_desc for the input, CLG_OUT_OF_HOST_MEMORY. */
 CLG_API CLG_WARN_UNUSED clg_status clg_model_create(clg_context *ctx, const clg_model_desc *desc,
                                                     clg_model **model);
 CLG_API void clg_model_destroy(clg_model *model); /* NULL is allowed */
