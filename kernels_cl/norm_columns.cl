@@ -1,9 +1,9 @@
 /*
  * Normalisation where the channels of a pixel are contiguous: [images][rows][channels], for example
  * NHWC and N C; for a layer norm's gamma and beta, rows of elements.
- * Sums: an item takes WIDTH = VEC VECS channels of some rows, held in registers; the last block of
- * channels overlaps the one before it, so that all are full, and writes only its own. Passes go
- * along the rows and read the coefficients again. Local memory: LANES float2.
+ * A tile is some rows of up to VECS vectors of VEC channels, of which an item keeps the sums; few
+ * vectors stay in registers, many in the first cache. The last vector of a row overlaps the one
+ * before it, so that all are full. Local memory: LANES float2.
  */
 #include "common.clh"
 #include "norm_args.clh"
@@ -17,6 +17,9 @@
 #endif
 
 #define WIDTH (VEC * VECS)
+/* Few vectors are as many as VECS says, so that their loops unroll. */
+#define FEW 4
+#define VECTORS(channels) (VECS > FEW ? ((channels) + VEC - 1) / VEC : VECS)
 
 struct column_tile {
     int image, row, rows;
@@ -36,15 +39,41 @@ struct column_tile column_tile(const int tile, const struct norm_columns s)
     return t;
 }
 
-/* Of the sums: the item's first channel, and the first one that it reads. */
-struct block {
-    int own, first;
-};
-
-struct block block_of(const struct column_tile t, const struct norm_columns s)
+/* Of the sums: the first channel that an item's vector number v has to itself, and the first one
+ * that it reads. */
+int own_channel(const struct column_tile t, const struct norm_columns s, const int v)
 {
-    const int own = t.channel + LANE % s.lanes * WIDTH;
-    return (struct block){own, min(own, s.channels - WIDTH)};
+    return t.channel + (LANE % s.lanes + v) * VEC;
+}
+
+int first_channel(const struct column_tile t, const struct norm_columns s, const int v)
+{
+    return min(own_channel(t, s, v), s.channels - VEC);
+}
+
+/* Sums over the items that have the same channel. */
+void sum_lanes(vec *a, vec *b, const int lanes, __local float2 *scratch)
+{
+#if LANES > 1
+    const float2 both = tile_sum((float2)(*a, *b), lanes, scratch);
+    *a = both.x;
+    *b = both.y;
+#endif
+}
+
+/* Writes the entries of the channels from `own` on in a row of partial results; `value` has those
+ * from `first` on. Of the items that share channels the first one writes. */
+void store_own(const vec value, const int first, const int own, const int lanes,
+               __global float *row)
+{
+    float values[VEC];
+    STORE(value, values);
+    if (LANE < lanes) {
+        if (first == own)
+            STORE(value, row + first);
+        for (int i = own - first; i < VEC && i > 0; i++)
+            row[first + i] = values[i];
+    }
 }
 
 TILE_KERNEL void norm_column_moments(OUT(float, partial), IN(float, x),
@@ -52,37 +81,53 @@ TILE_KERNEL void norm_column_moments(OUT(float, partial), IN(float, x),
 {
     __local float2 scratch[LANES];
     const struct column_tile t = column_tile(TILE, s);
-    const struct block block = block_of(t, s);
-    __global const float *at = AT(x) + (t.image * s.rows + t.row) * s.channels + block.first;
+    const int vectors = VECTORS(t.channels), row_step = LANES / s.lanes;
+    __global const float *at = AT(x) + (t.image * s.rows + t.row) * s.channels;
     const int sample = min(t.rows, SAMPLE);
     vec shift[VECS], sum[VECS], squares[VECS];
-    for (int v = 0; v < VECS; v++)
+    for (int v = 0; v < vectors; v++)
         shift[v] = sum[v] = squares[v] = 0.0f;
     for (int r = 0; r < sample; r++)
-        for (int v = 0; v < VECS; v++)
-            shift[v] += LOAD(at + r * s.channels + v * VEC);
-    for (int v = 0; v < VECS; v++)
+        for (int v = 0; v < vectors; v++)
+            shift[v] += LOAD(at + r * s.channels + first_channel(t, s, v));
+    for (int v = 0; v < vectors; v++)
         shift[v] /= (float)sample;
-    for (int r = LANE / s.lanes; r < t.rows; r += LANES / s.lanes)
-        for (int v = 0; v < VECS; v++) {
-            const vec d = LOAD(at + r * s.channels + v * VEC) - shift[v];
+    int r = LANE / s.lanes;
+    for (; r + 3 * row_step < t.rows; r += 4 * row_step)
+        for (int v = 0; v < vectors; v++) {
+            __global const float *from = at + r * s.channels + first_channel(t, s, v);
+            const int step = row_step * s.channels;
+            const vec d0 = LOAD(from) - shift[v], d1 = LOAD(from + step) - shift[v];
+            const vec d2 = LOAD(from + 2 * step) - shift[v], d3 = LOAD(from + 3 * step) - shift[v];
+            sum[v] += (d0 + d1) + (d2 + d3);
+            squares[v] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3);
+        }
+    for (; r < t.rows; r += row_step)
+        for (int v = 0; v < vectors; v++) {
+            const vec d = LOAD(at + r * s.channels + first_channel(t, s, v)) - shift[v];
             sum[v] += d;
             squares[v] += d * d;
         }
 
-    float shifts[WIDTH], sums[WIDTH], squared[WIDTH];
-    for (int v = 0; v < VECS; v++) {
-        STORE(shift[v], shifts + v * VEC);
-        STORE(sum[v], sums + v * VEC);
-        STORE(squares[v], squared + v * VEC);
-    }
-    for (int i = 0; i < WIDTH; i++) {
-        const float2 both = tile_sum((float2)(sums[i], squared[i]), s.lanes, scratch);
-        if (LANE < s.lanes && block.first + i >= block.own)
-            vstore4(moments_of((float)t.rows, shifts[i], both),
-                    t.chunk * s.channels + block.first + i, AT(partial));
+    __global float *part = AT(partial) + t.chunk * s.channels;
+    for (int v = 0; v < vectors; v++) {
+        sum_lanes(&sum[v], &squares[v], s.lanes, scratch);
+        const int first = first_channel(t, s, v), own = own_channel(t, s, v);
+        store_own((vec)t.rows, first, own, s.lanes, part + PART_COUNT * (size_t)s.partials);
+        store_own(shift[v], first, own, s.lanes, part + PART_SHIFT * (size_t)s.partials);
+        store_own(sum[v], first, own, s.lanes, part + PART_SUM * (size_t)s.partials);
+        store_own(squares[v], first, own, s.lanes, part + PART_SQUARES * (size_t)s.partials);
     }
 }
+
+/* g (x - mean), in layer norm times rstd, which belongs to the row there. */
+#if STATISTICS_BY_ROW
+#define PRODUCT(g, x, r, v)                                                                        \
+    ((g) * ((((x) - statistics[r]) - statistics[s.row + (r)]) *                                    \
+            statistics[2 * (size_t)s.row + (r)]))
+#else
+#define PRODUCT(g, x, r, v) ((g) * (((x) - mean[v]) - mean_rest[v]))
+#endif
 
 /* Partial sums of dy and dy xhat. saved: rows mean, its rest, rstd. */
 TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, x),
@@ -90,49 +135,53 @@ TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, 
 {
     __local float2 scratch[LANES];
     const struct column_tile t = column_tile(TILE, s);
-    const struct block block = block_of(t, s);
-    const int start = (t.image * s.rows + t.row) * s.channels + block.first;
-    __global const float *from = AT(x) + start, *slope = AT(dy) + start;
+    const int vectors = VECTORS(t.channels), row_step = LANES / s.lanes;
+    const int start = (t.image * s.rows + t.row) * s.channels;
     vec sum[VECS], products[VECS];
 #if STATISTICS_BY_ROW
     __global const float *statistics = AT(saved) + t.row;
 #else
-    __global const float *statistics = AT(saved) + t.image * s.image_step + block.first;
+    __global const float *statistics = AT(saved) + t.image * s.image_step;
     vec mean[VECS], mean_rest[VECS];
-    for (int v = 0; v < VECS; v++) {
-        mean[v] = LOAD(statistics + v * VEC);
-        mean_rest[v] = LOAD(statistics + s.row + v * VEC);
+    for (int v = 0; v < vectors; v++) {
+        mean[v] = LOAD(statistics + first_channel(t, s, v));
+        mean_rest[v] = LOAD(statistics + s.row + first_channel(t, s, v));
     }
 #endif
-    for (int v = 0; v < VECS; v++)
+    for (int v = 0; v < vectors; v++)
         sum[v] = products[v] = 0.0f;
-    for (int r = LANE / s.lanes; r < t.rows; r += LANES / s.lanes)
-        for (int v = 0; v < VECS; v++) {
-            const vec g = LOAD(slope + r * s.channels + v * VEC);
-            const vec value = LOAD(from + r * s.channels + v * VEC);
+    int r = LANE / s.lanes;
+    for (; r + row_step < t.rows; r += 2 * row_step)
+        for (int v = 0; v < vectors; v++) {
+            const int at = start + r * s.channels + first_channel(t, s, v);
+            const int next = at + row_step * s.channels;
+            const vec g0 = LOAD(AT(dy) + at), g1 = LOAD(AT(dy) + next);
+            sum[v] += g0 + g1;
+            products[v] += PRODUCT(g0, LOAD(AT(x) + at), r, v) +
+                           PRODUCT(g1, LOAD(AT(x) + next), r + row_step, v);
+        }
+    for (; r < t.rows; r += row_step)
+        for (int v = 0; v < vectors; v++) {
+            const int at = start + r * s.channels + first_channel(t, s, v);
+            const vec g = LOAD(AT(dy) + at);
             sum[v] += g;
-#if STATISTICS_BY_ROW
-            products[v] += g * (((value - statistics[r]) - statistics[s.row + r]) *
-                                statistics[2 * (size_t)s.row + r]);
-#else
-            products[v] += g * ((value - mean[v]) - mean_rest[v]);
-#endif
+            products[v] += PRODUCT(g, LOAD(AT(x) + at), r, v);
         }
 
-    float sums[WIDTH], produced[WIDTH];
-    for (int v = 0; v < VECS; v++) {
+    __global float *part = AT(partial) + t.chunk * s.channels;
+    for (int v = 0; v < vectors; v++) {
+        const int first = first_channel(t, s, v), own = own_channel(t, s, v);
 #if !STATISTICS_BY_ROW
-        products[v] *= LOAD(statistics + 2 * (size_t)s.row + v * VEC);
+        products[v] *= LOAD(statistics + 2 * (size_t)s.row + first);
 #endif
-        STORE(sum[v], sums + v * VEC);
-        STORE(products[v], produced + v * VEC);
-    }
-    for (int i = 0; i < WIDTH; i++) {
-        const float2 both = tile_sum((float2)(sums[i], produced[i]), s.lanes, scratch);
-        if (LANE < s.lanes && block.first + i >= block.own)
-            vstore2(both, t.chunk * s.channels + block.first + i, AT(partial));
+        sum_lanes(&sum[v], &products[v], s.lanes, scratch);
+        store_own(sum[v], first, own, s.lanes, part);
+        store_own(products[v], first, own, s.lanes, part + s.partials);
     }
 }
+
+/* The passes: rows that are just VECS vectors, few, keep their coefficients in registers. */
+#define ROW_IN_REGISTERS(channels) (VECS <= FEW && LANES == 1 && (channels) == VEC * VECS)
 
 /* y = (x - mean) scale + shift. coefficients: rows mean, its rest, scale, shift. */
 TILE_KERNEL void norm_column_apply(OUT(float, y), IN(float, x), IN(float, coefficients),
@@ -142,18 +191,33 @@ TILE_KERNEL void norm_column_apply(OUT(float, y), IN(float, x), IN(float, coeffi
     __global const float *mean = AT(coefficients) + t.image * s.image_step + t.channel;
     __global const float *mean_rest = mean + s.row, *scale = mean_rest + s.row;
     __global const float *shift = scale + s.row;
+    const int start = (t.image * s.rows + t.row) * s.channels + t.channel;
+    if (ROW_IN_REGISTERS(s.channels)) {
+        vec a[VECS], b[VECS], c[VECS], d[VECS];
+        for (int v = 0; v < VECS; v++) {
+            a[v] = LOAD(mean + v * VEC);
+            b[v] = LOAD(mean_rest + v * VEC);
+            c[v] = LOAD(scale + v * VEC);
+            d[v] = LOAD(shift + v * VEC);
+        }
+        for (int r = 0; r < t.rows; r++)
+            for (int v = 0; v < VECS; v++) {
+                const int at = start + r * (VEC * VECS) + v * VEC;
+                STORE(APPLY(LOAD(AT(x) + at), a[v], b[v], c[v], d[v]), AT(y) + at);
+            }
+        return;
+    }
     for (int r = LANE / s.lanes; r < t.rows; r += LANES / s.lanes) {
-        const int first = (t.image * s.rows + t.row + r) * s.channels + t.channel;
-        __global const float *from = AT(x) + first;
-        __global float *to = AT(y) + first;
+        __global const float *from = AT(x) + start + r * s.channels;
+        __global float *to = AT(y) + start + r * s.channels;
         int c = LANE % s.lanes * VEC;
         for (; c + VEC <= t.channels; c += s.lanes * VEC)
-            STORE(((LOAD(from + c) - LOAD(mean + c)) - LOAD(mean_rest + c)) * LOAD(scale + c) +
-                      LOAD(shift + c),
+            STORE(APPLY(LOAD(from + c), LOAD(mean + c), LOAD(mean_rest + c), LOAD(scale + c),
+                        LOAD(shift + c)),
                   to + c);
 #if VEC > 1
         for (; c < t.channels; c++)
-            to[c] = ((from[c] - mean[c]) - mean_rest[c]) * scale[c] + shift[c];
+            to[c] = APPLY(from[c], mean[c], mean_rest[c], scale[c], shift[c]);
 #endif
     }
 }
@@ -167,20 +231,36 @@ TILE_KERNEL void norm_column_gradient(OUT(float, dx), IN(float, dy), IN(float, x
     __global const float *mean = AT(coefficients) + t.image * s.image_step + t.channel;
     __global const float *mean_rest = mean + s.row, *scale = mean_rest + s.row;
     __global const float *slope = scale + s.row, *shift = slope + s.row;
+    const int start = (t.image * s.rows + t.row) * s.channels + t.channel;
+    if (ROW_IN_REGISTERS(s.channels)) {
+        vec a[VECS], b[VECS], c[VECS], d[VECS], e[VECS];
+        for (int v = 0; v < VECS; v++) {
+            a[v] = LOAD(mean + v * VEC);
+            b[v] = LOAD(mean_rest + v * VEC);
+            c[v] = LOAD(scale + v * VEC);
+            d[v] = LOAD(slope + v * VEC);
+            e[v] = LOAD(shift + v * VEC);
+        }
+        for (int r = 0; r < t.rows; r++)
+            for (int v = 0; v < VECS; v++) {
+                const int at = start + r * (VEC * VECS) + v * VEC;
+                STORE(GRADIENT(LOAD(AT(dy) + at), LOAD(AT(x) + at), a[v], b[v], c[v], d[v], e[v]),
+                      AT(dx) + at);
+            }
+        return;
+    }
     for (int r = LANE / s.lanes; r < t.rows; r += LANES / s.lanes) {
-        const int first = (t.image * s.rows + t.row + r) * s.channels + t.channel;
+        const int first = start + r * s.channels;
         __global const float *from = AT(x) + first, *g = AT(dy) + first;
         __global float *to = AT(dx) + first;
         int c = LANE % s.lanes * VEC;
         for (; c + VEC <= t.channels; c += s.lanes * VEC)
-            STORE(LOAD(scale + c) * LOAD(g + c) +
-                      (LOAD(slope + c) *
-                           ((LOAD(from + c) - LOAD(mean + c)) - LOAD(mean_rest + c)) +
-                       LOAD(shift + c)),
+            STORE(GRADIENT(LOAD(g + c), LOAD(from + c), LOAD(mean + c), LOAD(mean_rest + c),
+                           LOAD(scale + c), LOAD(slope + c), LOAD(shift + c)),
                   to + c);
 #if VEC > 1
         for (; c < t.channels; c++)
-            to[c] = scale[c] * g[c] + (slope[c] * ((from[c] - mean[c]) - mean_rest[c]) + shift[c]);
+            to[c] = GRADIENT(g[c], from[c], mean[c], mean_rest[c], scale[c], slope[c], shift[c]);
 #endif
     }
 }

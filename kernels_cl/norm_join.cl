@@ -15,7 +15,7 @@
 size_t partial_at(const uint j, const int set, const struct norm_join s)
 {
     const int image = set / s.groups;
-    const uint chunk = j / s.width;
+    const uint chunk = s.width == 1 ? j : j / s.width; /* division is slow */
     return ((size_t)image * s.chunks + chunk) * s.channels + (set - image * s.groups) * s.width +
            (j - chunk * s.width);
 }
@@ -32,9 +32,9 @@ size_t partial_at(const uint j, const int set, const struct norm_join s)
     }
 
 /*
- * Mean and squares of a set from those of its parts (Chan, Golub and LeVeque 1979, all parts at
- * once): first the mean, then the squares around it. Writes row entries of `saved`, the entries of
- * `coefficients` that norm_*_apply reads, and updates the running statistics.
+ * Mean and variance of a set from the sums of its parts (Chan, Golub and LeVeque 1979, all parts at
+ * once): first the mean, then the squares around it. Writes the set's column of `saved`, the
+ * coefficients that norm_*_apply reads, and updates the running statistics.
  */
 TILE_KERNEL void norm_join_moments(OUT(float, saved), OUT(float, coefficients), IN(float, partial),
                                    IN(float, gamma), IN(float, beta), OUT(float, running_mean),
@@ -43,18 +43,25 @@ TILE_KERNEL void norm_join_moments(OUT(float, saved), OUT(float, coefficients), 
     __local float2 scratch[LANES];
     const int set = TILE;
     const uint parts = (uint)s.chunks * s.width;
-    const float near = vload4(partial_at(0, set, s), AT(partial)).y;
+    __global const float *count = AT(partial) + PART_COUNT * (size_t)s.partials;
+    __global const float *shift = AT(partial) + PART_SHIFT * (size_t)s.partials;
+    __global const float *sum = AT(partial) + PART_SUM * (size_t)s.partials;
+    __global const float *squares = AT(partial) + PART_SQUARES * (size_t)s.partials;
+    const size_t start = partial_at(0, set, s);
+    const float near = shift[start] + sum[start] / count[start];
     float2 total = 0.0f;
     SUM_IN_RUNS(j, parts, total, run, {
-        const float4 part = vload4(partial_at(j, set, s), AT(partial));
-        run.x += part.x * ((part.y - near) + part.z);
+        const size_t at = partial_at(j, set, s);
+        run.x += count[at] * (shift[at] - near) + sum[at];
     })
     const float offset = tile_sum(total, 1, scratch).x / s.count;
     total = 0.0f;
     SUM_IN_RUNS(j, parts, total, run, {
-        const float4 part = vload4(partial_at(j, set, s), AT(partial));
-        const float apart = ((part.y - near) + part.z) - offset;
-        run.x += part.w + part.x * apart * apart;
+        const size_t at = partial_at(j, set, s);
+        const float average = sum[at] / count[at];
+        const float around_mean = squares[at] - sum[at] * average;
+        const float apart = ((shift[at] - near) + average) - offset;
+        run.x += (around_mean < 0.0f ? 0.0f : around_mean) + count[at] * apart * apart;
     })
     const float var = tile_sum(total, 1, scratch).x / s.count;
     const float2 mean = two_sum(near, offset);
@@ -94,7 +101,8 @@ TILE_KERNEL void norm_join_sums(OUT(float, coefficients), IN(float, partial), IN
     const int first_channel = set % s.groups * s.width;
     float2 total = 0.0f;
     SUM_IN_RUNS(j, parts, total, run, {
-        const float2 part = vload2(partial_at(j, set, s), AT(partial));
+        const size_t at = partial_at(j, set, s);
+        const float2 part = (float2)(AT(partial)[at], AT(partial)[(size_t)s.partials + at]);
         run += gamma_object ? part * AT(gamma)[first_channel + j % s.width] : part;
     })
     const float2 average = tile_sum(total, 1, scratch) / s.count;
@@ -118,12 +126,15 @@ __kernel void norm_parameter_gradients(OUT(float, dgamma), OUT(float, dbeta), IN
     const int c = get_global_id(0);
     if (c >= channels)
         return;
+    const size_t row = (size_t)channels * parts;
     float2 total = 0.0f;
     for (int first = 0; first < parts; first += RUN) {
         const int run_length = min(parts - first, RUN);
         float2 run = 0.0f;
-        for (int i = 0; i < run_length; i++)
-            run += vload2((size_t)(first + i) * channels + c, AT(partial));
+        for (int i = 0; i < run_length; i++) {
+            const size_t at = (size_t)(first + i) * channels + c;
+            run += (float2)(AT(partial)[at], AT(partial)[row + at]);
+        }
         total += run;
     }
     if (dbeta_object)

@@ -46,33 +46,18 @@ TILE_KERNEL void norm_plane_moments(OUT(float, partial), IN(float, x), const str
     __local float2 scratch[LANES];
     const struct plane_tile t = plane_tile(TILE, s);
     const int lane = LANE % s.lanes;
-    const int sample = min(t.length, SAMPLE);
-    float shift = 0.0f;
-    for (int p = 0; p < sample; p++)
-        shift += AT(x)[plane_at(t, s, 0) + p];
-    shift /= (float)sample;
-
-    vec sum = 0.0f, squares = 0.0f;
-    float2 rest = 0.0f;
-    for (int n = LANE / s.lanes; n < t.images; n += LANES / s.lanes) {
-        __global const float *at = AT(x) + plane_at(t, s, n);
-        int p = lane * VEC;
-        for (; p + VEC <= t.length; p += s.lanes * VEC) {
-            const vec d = LOAD(at + p) - shift;
-            sum += d;
-            squares += d * d;
-        }
-#if VEC > 1
-        for (; p < t.length; p++) {
-            const float d = at[p] - shift;
-            rest += (float2)(d, d * d);
-        }
-#endif
+    const float shift = sample_mean(AT(x) + plane_at(t, s, 0), t.length);
+    struct sums share = {0.0f, 0.0f, 0.0f};
+    for (int n = LANE / s.lanes; n < t.images; n += LANES / s.lanes)
+        add_around(&share, AT(x) + plane_at(t, s, n), t.length, shift, lane, s.lanes);
+    const float2 sums = tile_sum(sums_total(share), 1, scratch);
+    if (LANE == 0) {
+        __global float *part = AT(partial) + t.chunk * s.channels + t.channel;
+        part[PART_COUNT * (size_t)s.partials] = (float)(t.images * t.length);
+        part[PART_SHIFT * (size_t)s.partials] = shift;
+        part[PART_SUM * (size_t)s.partials] = sums.x;
+        part[PART_SQUARES * (size_t)s.partials] = sums.y;
     }
-    const float2 sums = tile_sum((float2)(across(sum), across(squares)) + rest, 1, scratch);
-    if (LANE == 0)
-        vstore4(moments_of((float)(t.images * t.length), shift, sums),
-                t.chunk * s.channels + t.channel, AT(partial));
 }
 
 /* Partial sums of dy and dy xhat. saved: rows mean, its rest, rstd. */
@@ -86,25 +71,27 @@ TILE_KERNEL void norm_plane_sums(OUT(float, partial), IN(float, dy), IN(float, x
     const float mean = statistics[0], mean_rest = statistics[s.row];
     const float rstd = statistics[2 * (size_t)s.row];
     const int lane = LANE % s.lanes;
-    vec sum = 0.0f, products = 0.0f;
-    float2 rest = 0.0f;
+    struct sums share = {0.0f, 0.0f, 0.0f};
     for (int n = LANE / s.lanes; n < t.images; n += LANES / s.lanes) {
         const int first = plane_at(t, s, n);
         __global const float *from = AT(x) + first, *slope = AT(dy) + first;
         int p = lane * VEC;
         for (; p + VEC <= t.length; p += s.lanes * VEC) {
             const vec g = LOAD(slope + p);
-            sum += g;
-            products += g * ((LOAD(from + p) - mean) - mean_rest);
+            share.first += g;
+            share.second += g * ((LOAD(from + p) - mean) - mean_rest);
         }
 #if VEC > 1
         for (; p < t.length; p++)
-            rest += (float2)(slope[p], slope[p] * ((from[p] - mean) - mean_rest));
+            share.rest += (float2)(slope[p], slope[p] * ((from[p] - mean) - mean_rest));
 #endif
     }
-    const float2 sums = tile_sum((float2)(across(sum), across(products)) + rest, 1, scratch);
-    if (LANE == 0)
-        vstore2((float2)(sums.x, sums.y * rstd), t.chunk * s.channels + t.channel, AT(partial));
+    const float2 sums = tile_sum(sums_total(share), 1, scratch);
+    if (LANE == 0) {
+        __global float *part = AT(partial) + t.chunk * s.channels + t.channel;
+        part[0] = sums.x;
+        part[s.partials] = sums.y * rstd;
+    }
 }
 
 /* y = (x - mean) scale + shift. coefficients: rows mean, its rest, scale, shift. */
@@ -122,10 +109,10 @@ TILE_KERNEL void norm_plane_apply(OUT(float, y), IN(float, x), IN(float, coeffic
         __global float *to = AT(y) + first;
         int p = lane * VEC;
         for (; p + VEC <= t.length; p += s.lanes * VEC)
-            STORE(((LOAD(from + p) - mean) - mean_rest) * scale + shift, to + p);
+            STORE(APPLY(LOAD(from + p), mean, mean_rest, scale, shift), to + p);
 #if VEC > 1
         for (; p < t.length; p++)
-            to[p] = ((from[p] - mean) - mean_rest) * scale + shift;
+            to[p] = APPLY(from[p], mean, mean_rest, scale, shift);
 #endif
     }
 }
@@ -146,11 +133,11 @@ TILE_KERNEL void norm_plane_gradient(OUT(float, dx), IN(float, dy), IN(float, x)
         __global float *to = AT(dx) + first;
         int p = lane * VEC;
         for (; p + VEC <= t.length; p += s.lanes * VEC)
-            STORE(scale * LOAD(g + p) + (slope * ((LOAD(from + p) - mean) - mean_rest) + shift),
+            STORE(GRADIENT(LOAD(g + p), LOAD(from + p), mean, mean_rest, scale, slope, shift),
                   to + p);
 #if VEC > 1
         for (; p < t.length; p++)
-            to[p] = scale * g[p] + (slope * ((from[p] - mean) - mean_rest) + shift);
+            to[p] = GRADIENT(g[p], from[p], mean, mean_rest, scale, slope, shift);
 #endif
     }
 }

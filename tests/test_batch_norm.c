@@ -1,17 +1,9 @@
-#include "support/testing.h"
+#include "support/batch_norm_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "ref/norm.h"
-#include "support/norm_data.h"
-
-static const struct problem {
-    clg_tensor_desc x;
-    float eps, momentum;
-    bool affine, running;
-    bool large; /* left out on slow devices */
-} problems[] = {
+static const struct batch_norm_problem problems[] = {
     {{CLG_FLOAT32, CLG_NCHW, 4, {3, 5, 7, 9}}, 1e-5f, 0.1f, true, true, false},
     {{CLG_FLOAT32, CLG_NHWC, 4, {3, 5, 7, 9}}, 1e-3f, 0.3f, true, true, false},
     {{CLG_FLOAT32, CLG_NCHW, 4, {1, 3, 4, 4}}, 1e-5f, 1.0f, false, true, false},
@@ -38,159 +30,148 @@ static const struct problem {
 
 enum { PROBLEMS = sizeof problems / sizeof problems[0] };
 
-/* A problem with its data on the host and on the device. */
-struct fixture {
-    clg_tensor_desc shape, channels;
-    struct ref_batch_norm ref;
-    int64_t count;
-    double *x, *dy, *gamma, *beta, *running_mean, *running_var;
-    clg_batch_norm *plan;
-    clg_tensor *tx, *tdy, *y;
-    clg_batch_norm_tensors tensors;
-    clg_norm_gradients grads;
-};
-
-static struct fixture set_up(const struct problem *p, enum norm_data kind)
-{
-    struct fixture f = {.shape = p->x};
-    int64_t c = p->x.dims[1];
-    OK(clg_tensor_desc_count(&p->x, &f.count));
-    f.channels = clg_desc_1d(c);
-    f.x = norm_data_create(f.count, kind, 1), f.dy = testing_uniform(f.count, 2);
-    f.gamma = testing_uniform(c, 3), f.beta = testing_uniform(c, 4);
-    f.running_mean = testing_uniform(c, 5), f.running_var = testing_uniform(c, 6);
-    for (int64_t i = 0; i < c; i++)
-        f.running_var[i] = (double)(float)(f.running_var[i] + 1.5);
-    f.ref = (struct ref_batch_norm){.n = p->x.dims[0],
-                                    .c = c,
-                                    .spatial = f.count / c / p->x.dims[0],
-                                    .eps = (double)p->eps,
-                                    .momentum = (double)p->momentum,
-                                    .gamma = p->affine ? f.gamma : NULL,
-                                    .beta = p->affine ? f.beta : NULL};
-    clg_batch_norm_desc desc = {p->x, p->eps, p->momentum};
-    OK(clg_batch_norm_create(testing_context(), &desc, &f.plan));
-    f.tx = testing_tensor_from(&p->x, f.x), f.tdy = testing_tensor_from(&p->x, f.dy);
-    f.y = testing_tensor(&p->x, NULL);
-    f.tensors = (clg_batch_norm_tensors){
-        p->affine ? testing_tensor_from(&f.channels, f.gamma) : NULL,
-        p->affine ? testing_tensor_from(&f.channels, f.beta) : NULL,
-        p->running ? testing_tensor_from(&f.channels, f.running_mean) : NULL,
-        p->running ? testing_tensor_from(&f.channels, f.running_var) : NULL, NULL};
-    f.grads = (clg_norm_gradients){testing_tensor(&p->x, NULL), testing_tensor(&f.channels, NULL),
-                                   testing_tensor(&f.channels, NULL)};
-    return f;
-}
-
-static void tear_down(struct fixture *f)
-{
-    clg_tensor *tensors[] = {f->tx,
-                             f->tdy,
-                             f->y,
-                             (clg_tensor *)f->tensors.gamma,
-                             (clg_tensor *)f->tensors.beta,
-                             f->tensors.running_mean,
-                             f->tensors.running_var,
-                             f->tensors.saved,
-                             f->grads.dx,
-                             f->grads.dgamma,
-                             f->grads.dbeta};
-    double *arrays[] = {f->x, f->dy, f->gamma, f->beta, f->running_mean, f->running_var};
-    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++)
-        clg_tensor_destroy(tensors[i]);
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        free(arrays[i]);
-    clg_batch_norm_destroy(f->plan);
-}
-
-static void expect(const char *label, const char *what, const clg_tensor *tensor,
-                   const double *want)
-{
-    char text[128];
-    snprintf(text, sizeof text, "%s of %s", what, label);
-    testing_expect_close(text, tensor, want);
-}
-
-static void expect_gradients(const char *label, const struct fixture *f,
-                             const struct ref_norm_grads *want)
-{
-    expect(label, "dx", f->grads.dx, want->dx);
-    expect(label, "dgamma", f->grads.dgamma, want->dgamma);
-    expect(label, "dbeta", f->grads.dbeta, want->dbeta);
-}
-
-static struct ref_norm_grads gradients(const struct fixture *f)
-{
-    return (struct ref_norm_grads){ref_array_zeros(f->count), ref_array_zeros(f->ref.c),
-                                   ref_array_zeros(f->ref.c)};
-}
-
-static void release_gradients(struct ref_norm_grads *grads)
-{
-    free(grads->dx);
-    free(grads->dgamma);
-    free(grads->dbeta);
-}
-
-static void train(const char *label, struct fixture *f)
-{
-    double *y = ref_array_zeros(f->count);
-    OK(clg_batch_norm_forward_train(f->plan, f->y, f->tx, &f->tensors, NULL));
-    OK(clg_batch_norm_backward(f->plan, &f->grads, f->tdy, f->tx, &f->tensors, NULL));
-    ref_batch_norm_forward(&f->ref, f->x, f->running_mean, f->running_var, y);
-    expect(label, "y", f->y, y);
-    if (f->tensors.running_mean) {
-        expect(label, "running_mean", f->tensors.running_mean, f->running_mean);
-        expect(label, "running_var", f->tensors.running_var, f->running_var);
-    }
-    struct ref_norm_grads want = gradients(f);
-    ref_batch_norm_backward(&f->ref, f->x, f->dy, &want);
-    expect_gradients(label, f, &want);
-    release_gradients(&want);
-    free(y);
-}
-
-static void evaluate(const char *label, struct fixture *f)
-{
-    if (!f->tensors.running_mean)
-        return;
-    double *y = ref_array_zeros(f->count);
-    OK(clg_batch_norm_forward_eval(f->plan, f->y, f->tx, &f->tensors, NULL));
-    OK(clg_batch_norm_backward_eval(f->plan, &f->grads, f->tdy, f->tx, &f->tensors, NULL));
-    ref_batch_norm_apply(&f->ref, f->x, f->running_mean, f->running_var, y);
-    expect(label, "y_eval", f->y, y);
-    struct ref_norm_grads want = gradients(f);
-    ref_batch_norm_eval_backward(&f->ref, f->x, f->running_mean, f->running_var, f->dy, &want);
-    expect_gradients(label, f, &want);
-    release_gradients(&want);
-    free(y);
-}
-
-static void for_every_problem(void (*check)(const char *label, struct fixture *f))
+static void for_every_problem(enum norm_data first, enum norm_data last,
+                              void (*check)(const char *label, struct batch_norm_fixture *f))
 {
     for (int i = 0; i < PROBLEMS; i++)
-        for (int kind = 0; kind < NORM_DATA_COUNT; kind++) {
+        for (int kind = (int)first; kind <= (int)last; kind++) {
             if (problems[i].large && testing_small())
                 continue;
-            struct fixture f = set_up(&problems[i], (enum norm_data)kind);
+            struct batch_norm_fixture f = batch_norm_set_up(&problems[i], (enum norm_data)kind);
             char label[64];
             snprintf(label, sizeof label, "problem %d, %s", i,
                      norm_data_name((enum norm_data)kind));
             check(label, &f);
-            tear_down(&f);
+            batch_norm_tear_down(&f);
         }
+}
+
+static void check_training(const char *label, struct batch_norm_fixture *f)
+{
+    batch_norm_forward(f);
+    batch_norm_backward(f, &f->norm.grads, NULL);
+    ref_batch_norm_forward(&f->ref, f->norm.x, f->running_mean, f->running_var, f->norm.want_y);
+    ref_batch_norm_backward(&f->ref, f->norm.x, f->norm.dy, &f->norm.want);
+    norm_expect_y(label, &f->norm);
+    norm_expect_gradients(label, &f->norm);
+    if (f->tensors.running_mean) {
+        norm_expect(label, "running_mean", f->tensors.running_mean, f->running_mean);
+        norm_expect(label, "running_var", f->tensors.running_var, f->running_var);
+    }
 }
 
 static void training_equals_the_reference_forward_and_backward(void **state)
 {
     (void)state;
-    for_every_problem(train);
+    for_every_problem(0, NORM_DATA_COUNT - 1, check_training);
 }
 
 static void evaluation_equals_the_reference_forward_and_backward(void **state)
 {
     (void)state;
-    for_every_problem(evaluate);
+    for_every_problem(0, NORM_DATA_COUNT - 1, batch_norm_check_evaluation);
+}
+
+static void a_written_out_example_has_its_numbers(void **state)
+{
+    (void)state;
+    /* One channel 1 2 3 4: mean 2.5, variance 1.25, unbiased 5/3; xhat = (x - 2.5) / sqrt(1.25). */
+    clg_batch_norm_desc desc = {clg_desc_4d(2, 1, 1, 2), 0, 0.25f};
+    clg_tensor_desc one = clg_desc_1d(1), three = clg_desc_2d(3, 1);
+    float x[] = {1, 2, 3, 4}, zero = 0, two = 2;
+    clg_batch_norm *plan;
+    OK(clg_batch_norm_create(testing_context(), &desc, &plan));
+    clg_tensor *tx = testing_tensor(&desc.x, x), *y = testing_tensor(&desc.x, NULL);
+    clg_tensor *mean = testing_tensor(&one, &zero), *var = testing_tensor(&one, &two);
+    clg_batch_norm_tensors tensors = {.running_mean = mean, .running_var = var};
+    tensors.saved = testing_tensor(&three, NULL);
+    OK(clg_batch_norm_forward_train(plan, y, tx, &tensors, NULL));
+    double s = 1 / sqrt(1.25), want[] = {-1.5 * s, -0.5 * s, 0.5 * s, 1.5 * s};
+    double saved[] = {2.5, 0, s}, running_mean = 0.625, running_var = 1.5 + 5.0 / 12;
+    testing_expect_close("y", y, want);
+    testing_expect_close("saved", tensors.saved, saved);
+    testing_expect_close("running_mean", mean, &running_mean);
+    testing_expect_close("running_var", var, &running_var);
+    clg_tensor *all[] = {tx, y, mean, var, tensors.saved};
+    for (int i = 0; i < 5; i++)
+        clg_tensor_destroy(all[i]);
+    clg_batch_norm_destroy(plan);
+}
+
+static void check_integers(const char *label, struct batch_norm_fixture *f)
+{
+    double *dy = testing_integers(f->norm.count, 5, 3);
+    clg_tensor *tdy = testing_tensor_from(&f->norm.shape, dy);
+    batch_norm_forward(f);
+    OK(clg_batch_norm_backward(f->plan, &f->norm.grads, tdy, f->norm.tx, &f->tensors, NULL));
+    ref_batch_norm_backward(&f->ref, f->norm.x, dy, &f->norm.want);
+    testing_expect_exact(label, f->norm.grads.dbeta, f->norm.want.dbeta);
+    clg_tensor_destroy(tdy);
+    free(dy);
+}
+
+static void the_gradient_of_beta_is_exact_on_integers(void **state)
+{
+    (void)state;
+    for_every_problem(NORM_DATA_UNIFORM, NORM_DATA_UNIFORM, check_integers);
+}
+
+static void the_same_input_gives_the_same_bits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PROBLEMS; i++) {
+        if (problems[i].large && testing_small())
+            continue;
+        struct batch_norm_fixture both[2];
+        for (int k = 0; k < 2; k++) {
+            both[k] = batch_norm_set_up(&problems[i], NORM_DATA_LARGE_MEAN);
+            batch_norm_forward(&both[k]);
+            batch_norm_backward(&both[k], &both[k].norm.grads, NULL);
+        }
+        norm_expect_same_bits(&both[0].norm, &both[1].norm);
+        batch_norm_tear_down(&both[0]);
+        batch_norm_tear_down(&both[1]);
+    }
+}
+
+static void check_nan(const char *label, struct batch_norm_fixture *f)
+{
+    int64_t spatial = f->ref.spatial, channels = f->ref.c;
+    f->norm.x[2 * spatial + 1] = NAN; /* channel 2 of the first image */
+    clg_tensor *x = testing_tensor_from(&f->norm.shape, f->norm.x);
+    OK(clg_batch_norm_forward_train(f->plan, f->norm.y, x, &f->tensors, NULL));
+    float *y = testing_download(f->norm.y), *var = testing_download(f->tensors.running_var);
+    for (int64_t i = 0; i < f->norm.count; i++)
+        if ((isnan(y[i]) != 0) != (i / spatial % channels == 2)) {
+            print_error("%s: y[%lld] is %g\n", label, (long long)i, (double)y[i]);
+            fail();
+        }
+    assert_true(isnan(var[2]));
+    assert_true(!isnan(var[3]));
+    clg_tensor_destroy(x);
+    free(y);
+    free(var);
+}
+
+static void a_nan_fills_its_channel_and_no_other(void **state)
+{
+    (void)state;
+    batch_norm_for_both_layouts(check_nan);
+}
+
+static void check_constant(const char *label, struct batch_norm_fixture *f)
+{
+    OK(clg_tensor_fill(f->norm.tx, 12345.678f, NULL));
+    batch_norm_forward(f);
+    for (int64_t i = 0; i < f->norm.count; i++)
+        f->norm.want_y[i] = f->norm.beta[i / f->ref.spatial % f->ref.c];
+    norm_expect_y(label, &f->norm);
+}
+
+static void a_constant_channel_gives_beta(void **state)
+{
+    (void)state;
+    batch_norm_for_both_layouts(check_constant);
 }
 
 int main(void)
@@ -198,6 +179,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_equals_the_reference_forward_and_backward),
         cmocka_unit_test(evaluation_equals_the_reference_forward_and_backward),
+        cmocka_unit_test(a_written_out_example_has_its_numbers),
+        cmocka_unit_test(the_gradient_of_beta_is_exact_on_integers),
+        cmocka_unit_test(the_same_input_gives_the_same_bits),
+        cmocka_unit_test(a_nan_fills_its_channel_and_no_other),
+        cmocka_unit_test(a_constant_channel_gives_beta),
     };
     return cmocka_run_group_tests(tests, NULL, testing_teardown);
 }

@@ -94,6 +94,7 @@ static clg_status init_batch(struct clg__norm *norm)
                                                  .groups = channels,
                                                  .channels = channels,
                                                  .chunks = (int)norm->moments.chunks,
+                                                 .partials = (int)norm->moments.partials,
                                                  .width = 1,
                                                  .entries = 1,
                                                  .gamma_count = channels,
@@ -103,6 +104,7 @@ static clg_status init_batch(struct clg__norm *norm)
                                                  .unbias = (float)(count / (count - 1))};
     norm->join_sums_args = norm->join_moments_args;
     norm->join_sums_args.chunks = (int)norm->sums.chunks;
+    norm->join_sums_args.partials = (int)norm->sums.partials;
     return init_passes(norm, &view, channels);
 }
 
@@ -122,6 +124,7 @@ static clg_status init_group_moments(struct clg__norm *norm, const struct clg__n
                            .groups = contiguous ? 1 : (int)p->groups,
                            .channels = contiguous ? 1 : (int)p->channels,
                            .chunks = (int)norm->moments.chunks,
+                           .partials = (int)norm->moments.partials,
                            .width = contiguous ? 1 : width,
                            .entries = width,
                            .gamma_count = (int)p->channels,
@@ -152,8 +155,44 @@ static clg_status init_group(struct clg__norm *norm)
     norm->join_sums_args.groups = (int)p->groups;
     norm->join_sums_args.channels = (int)p->channels;
     norm->join_sums_args.chunks = (int)norm->sums.chunks;
+    norm->join_sums_args.partials = (int)norm->sums.partials;
     norm->join_sums_args.width = width;
     return init_passes(norm, &view, (int)(p->images * p->channels));
+}
+
+static clg_status init_rows(struct clg__norm *norm, struct clg__norm_stage *stage,
+                            enum clg__norm_goal goal, const char *source, const char *kernel)
+{
+    const struct clg__norm_problem *p = &norm->problem;
+    struct clg__norm_view rows = {p->images, 1, p->channels, false, false};
+    CLG__TRY(clg__norm_stage_init(stage, norm->ctx, &rows, goal, source, kernel));
+    stage->args.planes.row = (int)p->images;
+    stage->args.planes.eps = p->eps;
+    return CLG_OK;
+}
+
+static clg_status init_parts_of_rows(struct clg__norm *norm)
+{
+    const struct clg__norm_problem *p = &norm->problem;
+    CLG__TRY(init_rows(norm, &norm->moments, CLG__NORM_SUM_BY_IMAGE, "norm_planes",
+                       "norm_plane_moments"));
+    CLG__TRY(init_rows(norm, &norm->sums, CLG__NORM_SUM_BY_IMAGE, "norm_rows", "norm_row_sums"));
+    CLG__TRY(init_rows(norm, &norm->apply, CLG__NORM_PASS, "norm_rows", "norm_row_apply"));
+    CLG__TRY(init_rows(norm, &norm->gradient, CLG__NORM_PASS, "norm_rows", "norm_row_gradient"));
+    norm->join_moments_args = (struct norm_join){.sets = (int)p->images,
+                                                 .groups = 1,
+                                                 .channels = 1,
+                                                 .chunks = (int)norm->moments.chunks,
+                                                 .partials = (int)norm->moments.partials,
+                                                 .width = 1,
+                                                 .gamma_count = 1,
+                                                 .count = (float)p->channels,
+                                                 .eps = p->eps};
+    norm->join_sums_args = norm->join_moments_args;
+    norm->join_sums_args.chunks = (int)norm->sums.chunks;
+    norm->join_sums_args.partials = (int)norm->sums.partials;
+    norm->join_sums_args.entries = 1;
+    return CLG_OK;
 }
 
 static clg_status init_layer(struct clg__norm *norm)
@@ -161,38 +200,14 @@ static clg_status init_layer(struct clg__norm *norm)
     const struct clg__norm_problem *p = &norm->problem;
     struct clg__norm_view rows = {p->images, 1, p->channels, false, false};
     struct clg__norm_view columns = {1, p->channels, p->images, true, true};
-    static const struct {
-        size_t stage;
-        enum clg__norm_goal goal;
-        const char *source, *kernel;
-    } stages[] = {
-        {offsetof(struct clg__norm, moments), CLG__NORM_SUM_BY_IMAGE, "norm_planes",
-         "norm_plane_moments"},
-        {offsetof(struct clg__norm, sums), CLG__NORM_SUM_BY_IMAGE, "norm_rows", "norm_row_sums"},
-        {offsetof(struct clg__norm, apply), CLG__NORM_PASS, "norm_rows", "norm_row_apply"},
-        {offsetof(struct clg__norm, gradient), CLG__NORM_PASS, "norm_rows", "norm_row_gradient"},
-    };
-    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
-        struct clg__norm_stage *stage = (void *)((char *)norm + stages[i].stage);
-        CLG__TRY(clg__norm_stage_init(stage, norm->ctx, &rows, stages[i].goal, stages[i].source,
-                                      stages[i].kernel));
-        stage->args.planes.row = (int)p->images;
-    }
     CLG__TRY(clg__norm_stage_init(&norm->column_sums, norm->ctx, &columns,
                                   CLG__NORM_SUM_OVER_IMAGES, "norm_columns", "norm_column_sums"));
     norm->column_sums.args.columns.row = (int)p->images;
-    norm->join_moments_args = (struct norm_join){.sets = (int)p->images,
-                                                 .groups = 1,
-                                                 .channels = 1,
-                                                 .chunks = (int)norm->moments.chunks,
-                                                 .width = 1,
-                                                 .gamma_count = 1,
-                                                 .count = (float)p->channels,
-                                                 .eps = p->eps};
-    norm->join_sums_args = norm->join_moments_args;
-    norm->join_sums_args.chunks = (int)norm->sums.chunks;
-    norm->join_sums_args.entries = 1;
-    return CLG_OK;
+    norm->whole_rows = clg__norm_fits_tile(norm->ctx, &rows);
+    if (!norm->whole_rows)
+        return init_parts_of_rows(norm);
+    CLG__TRY(init_rows(norm, &norm->apply, CLG__NORM_PASS, "norm_rows", "norm_row_forward"));
+    return init_rows(norm, &norm->gradient, CLG__NORM_PASS, "norm_rows", "norm_row_backward");
 }
 
 /* ---- The plan ---- */
@@ -206,13 +221,10 @@ static size_t most(size_t a, size_t b)
 static void lay_out_workspace(struct clg__norm *norm)
 {
     const struct clg__norm_problem *p = &norm->problem;
-    const struct norm_join *moments = &norm->join_moments_args, *sums = &norm->join_sums_args;
-    size_t images_moments = (size_t)moments->sets / (size_t)moments->groups;
-    size_t images_sums = (size_t)sums->sets / (size_t)sums->groups;
+    const struct norm_join *sums = &norm->join_sums_args;
     size_t partial =
-        most(images_moments * (size_t)moments->chunks * (size_t)moments->channels * MOMENTS,
-             images_sums * (size_t)sums->chunks * (size_t)sums->channels * SUMS);
-    partial = most(partial, (size_t)norm->column_sums.chunks * (size_t)p->channels * SUMS);
+        most((size_t)norm->moments.partials * MOMENTS, (size_t)norm->sums.partials * SUMS);
+    partial = most(partial, (size_t)norm->column_sums.partials * SUMS);
     size_t entries = (size_t)sums->sets * (size_t)sums->entries;
     bool spread = norm->spread_saved || p->kind == CLG__NORM_BATCH;
     norm->coefficients = partial * 4;
@@ -232,8 +244,10 @@ clg_status clg__norm_init(struct clg__norm *norm, clg_context *ctx,
     norm->saved_desc = clg_desc_2d(SAVED_ROWS, norm->sets);
     CLG__TRY(clg_tensor_create(ctx, &norm->saved_desc, &norm->saved));
     CLG__TRY(init_kind[problem->kind](norm));
-    CLG__TRY(clg__norm_join_create(ctx, "norm_join_moments", &norm->join_moments));
-    CLG__TRY(clg__norm_join_create(ctx, "norm_join_sums", &norm->join_sums));
+    if (!norm->whole_rows) {
+        CLG__TRY(clg__norm_join_create(ctx, "norm_join_moments", &norm->join_moments));
+        CLG__TRY(clg__norm_join_create(ctx, "norm_join_sums", &norm->join_sums));
+    }
     CLG__TRY(clg__norm_join_create(ctx, "norm_parameter_gradients", &norm->parameter_gradients));
     if (problem->kind == CLG__NORM_BATCH)
         CLG__TRY(clg__norm_join_create(ctx, "norm_evaluation", &norm->evaluation));

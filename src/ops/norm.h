@@ -34,6 +34,7 @@ struct clg__norm {
     clg_tensor *saved; /* where a caller brings none */
     bool saved_valid;
     size_t coefficients, spread, workspace; /* byte offsets of what comes first, and all */
+    bool whole_rows; /* layer norm: apply and gradient do all of a row, its statistics included */
     struct clg__norm_stage moments, sums, apply, gradient;
     struct clg__norm_stage column_sums; /* layer norm: for gamma and beta */
     struct norm_join join_moments_args, join_sums_args;

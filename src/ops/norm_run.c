@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "ops/norm.h"
+#include "ops/plan.h"
 #include "runtime/tensor.h"
 
 /* A call under way. */
@@ -21,32 +22,28 @@ struct clg__norm_operands clg__norm_operands_of(const clg_norm_tensors *tensors)
                    : (struct clg__norm_operands){0};
 }
 
-static clg_status expect_optional(const char *call, const char *name, const struct clg__norm *norm,
-                                  const clg_tensor *tensor, const clg_tensor_desc *expected)
-{
-    return tensor ? clg__expect_tensor(call, name, norm->ctx, tensor, expected) : CLG_OK;
-}
-
 static clg_status check_operands(const struct clg__norm *norm, const char *call,
                                  const struct clg__norm_operands *operands)
 {
     const struct clg__norm_problem *p = &norm->problem;
     char text[CLG__DESC_TEXT];
-    CLG__TRY(expect_optional(call, "gamma", norm, operands->gamma, &p->gamma));
-    CLG__TRY(expect_optional(call, "beta", norm, operands->beta, &p->gamma));
+    CLG__TRY(clg__expect_optional(call, "gamma", norm->ctx, operands->gamma, &p->gamma));
+    CLG__TRY(clg__expect_optional(call, "beta", norm->ctx, operands->beta, &p->gamma));
     if (operands->evaluation) {
         CLG__TRY(
             clg__expect_tensor(call, "running_mean", norm->ctx, operands->running_mean, &p->gamma));
         return clg__expect_tensor(call, "running_var", norm->ctx, operands->running_var, &p->gamma);
     }
-    CLG__TRY(expect_optional(call, "running_mean", norm, operands->running_mean, &p->gamma));
-    CLG__TRY(expect_optional(call, "running_var", norm, operands->running_var, &p->gamma));
+    CLG__TRY(
+        clg__expect_optional(call, "running_mean", norm->ctx, operands->running_mean, &p->gamma));
+    CLG__TRY(
+        clg__expect_optional(call, "running_var", norm->ctx, operands->running_var, &p->gamma));
     if (p->kind == CLG__NORM_BATCH && p->images * p->length == 1)
         return clg__fail(CLG_INVALID_SHAPE,
                          "%s: x is %s, one element a channel; the statistics of training need at "
                          "least 2",
                          call, clg__desc_text(&p->x, text));
-    return expect_optional(call, "saved", norm, operands->saved, &norm->saved_desc);
+    return clg__expect_optional(call, "saved", norm->ctx, operands->saved, &norm->saved_desc);
 }
 
 static struct pass begin(struct clg__norm *norm, struct clg__stream *stream,
@@ -104,7 +101,10 @@ static clg_status apply(const struct pass *pass, clg_tensor *y, const clg_tensor
 
 static clg_status enqueue_forward(const struct pass *pass, clg_tensor *y, const clg_tensor *x)
 {
-    CLG__TRY(pass->operands->evaluation ? evaluation(pass, false) : statistics(pass, x));
+    if (pass->operands->evaluation)
+        CLG__TRY(evaluation(pass, false));
+    else if (!pass->norm->whole_rows)
+        CLG__TRY(statistics(pass, x));
     return apply(pass, y, x);
 }
 
@@ -159,11 +159,13 @@ static clg_status backward_layer(const struct pass *pass, const clg_norm_gradien
     }
     if (!grads->dx)
         return CLG_OK;
-    CLG__TRY(CLG__NORM_STAGE_LAUNCH(&norm->sums, pass->stream, pass->partial, dy, x, pass->saved,
-                                    gamma));
-    CLG__TRY(join_sums(pass, NULL));
+    if (!norm->whole_rows) {
+        CLG__TRY(CLG__NORM_STAGE_LAUNCH(&norm->sums, pass->stream, pass->partial, dy, x,
+                                        pass->saved, gamma));
+        CLG__TRY(join_sums(pass, NULL));
+    }
     return CLG__NORM_STAGE_LAUNCH(&norm->gradient, pass->stream, clg__tensor_mem(grads->dx), dy, x,
-                                  pass->coefficients, gamma);
+                                  norm->whole_rows ? pass->saved : pass->coefficients, gamma);
 }
 
 static clg_status backward_images(const struct pass *pass, const clg_norm_gradients *grads,
@@ -205,9 +207,9 @@ static clg_status check_backward(const struct clg__norm *norm, const char *call,
     if (!grads || (!grads->dx && !grads->dgamma && !grads->dbeta))
         return clg__fail(CLG_INVALID_ARGUMENT, "%s: %s NULL", call,
                          grads ? "dx, dgamma and dbeta are all" : "grads is");
-    CLG__TRY(expect_optional(call, "dx", norm, grads->dx, &p->x));
-    CLG__TRY(expect_optional(call, "dgamma", norm, grads->dgamma, &p->gamma));
-    CLG__TRY(expect_optional(call, "dbeta", norm, grads->dbeta, &p->gamma));
+    CLG__TRY(clg__expect_optional(call, "dx", norm->ctx, grads->dx, &p->x));
+    CLG__TRY(clg__expect_optional(call, "dgamma", norm->ctx, grads->dgamma, &p->gamma));
+    CLG__TRY(clg__expect_optional(call, "dbeta", norm->ctx, grads->dbeta, &p->gamma));
     CLG__TRY(clg__expect_tensor(call, "dy", norm->ctx, dy, &p->x));
     return clg__expect_tensor(call, "x", norm->ctx, x, &p->x);
 }

@@ -4,11 +4,14 @@
 
 #include "base/error.h"
 
-enum { GPU_LANES = 64, CPU_VECTOR = 16, MOST_VECTORS = 4 };
+/* The widths that norm_planes.cl and norm_columns.cl are built with. A CPU-like device holds the
+ * sums of a few vectors of channels in registers, those of many in its first cache. */
+enum { GPU_LANES = 64, CPU_VECTOR = 16, FEW_VECTORS = 4, MOST_VECTORS = 32 };
 
 /* Elements of a tile: enough tiles to feed every core several times, and enough elements to hide
- * what starting a tile costs. The upper end also keeps sums over a tile short. */
-enum { LEAST_TILE = 1024, MOST_TILE = 8192, TILES_PER_CORE = 16 };
+ * what starting a tile costs. The upper end keeps sums over a tile short; a tile of columns leaves
+ * a partial result for each channel, and the rows above it shall be many more than that. */
+enum { LEAST_TILE = 1024, MOST_TILE = 8192, MOST_OF_COLUMNS = 65536, TILES_PER_CORE = 16 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -34,11 +37,17 @@ static int power_of_two(int64_t n, int most)
     return power;
 }
 
-static int64_t tile_elements(const clg_context *ctx, const struct clg__norm_view *view)
+static int64_t tile_elements(const clg_context *ctx, const struct clg__norm_view *view,
+                             int64_t most)
 {
     int64_t all = view->images * view->channels * view->length;
     int64_t even = all / ((int64_t)ctx->info.compute_units * TILES_PER_CORE);
-    return clamp(even / CPU_VECTOR * CPU_VECTOR, LEAST_TILE, MOST_TILE);
+    return clamp(even / CPU_VECTOR * CPU_VECTOR, LEAST_TILE, most);
+}
+
+bool clg__norm_fits_tile(const clg_context *ctx, const struct clg__norm_view *view)
+{
+    return view->length <= tile_elements(ctx, view, MOST_TILE);
 }
 
 static void cut_planes(struct clg__norm_stage *stage, const struct clg__norm_view *view,
@@ -62,20 +71,18 @@ static void cut_planes(struct clg__norm_stage *stage, const struct clg__norm_vie
                                               .part_length = (int)part,
                                               .lanes = power_of_two(part, lanes)};
     stage->args_size = sizeof stage->args.planes;
-    stage->tiles = stacks * view->channels * parts;
+    stage->tiles = stage->partials = stacks * view->channels * parts;
+    stage->args.planes.partials = (int)stage->partials;
     stage->chunks = goal == CLG__NORM_SUM_BY_IMAGE ? parts : stacks * parts;
 }
 
-/*
- * How many channels a tile's items take side by side, a power of two: on GPU-like devices one each,
- * on the others as a few vectors, which must not be wider than a row. Not many more than there are.
- */
-static int block_width(int64_t channels, int lanes)
+/* How many channels the items of a GPU-like tile take side by side: a power of two, and not many
+ * more in all than there are. */
+static int lanes_across(int64_t channels, int lanes)
 {
-    int width = lanes > 1 ? lanes : CPU_VECTOR * MOST_VECTORS;
-    while (width > channels && (lanes == 1 || width / 2 >= channels))
-        width /= 2;
-    while (width > CPU_VECTOR && ceil_div(channels, width) * width * 4 > channels * 5)
+    enum { LEAST = 16 };
+    int width = power_of_two(channels, lanes);
+    while (width > LEAST && ceil_div(channels, width) * width * 4 > channels * 5)
         width /= 2;
     return width;
 }
@@ -83,7 +90,8 @@ static int block_width(int64_t channels, int lanes)
 static void cut_columns(struct clg__norm_stage *stage, const struct clg__norm_view *view,
                         enum clg__norm_goal goal, int64_t elements, int lanes)
 {
-    int64_t part = block_width(view->channels, lanes);
+    int64_t part = lanes > 1 ? lanes_across(view->channels, lanes)
+                             : clamp(view->channels, 1, CPU_VECTOR * MOST_VECTORS);
     if (goal == CLG__NORM_PASS)
         part = view->channels < 2 * elements ? view->channels : elements;
     int64_t rows = clamp(elements / part, 1, view->length);
@@ -97,6 +105,8 @@ static void cut_columns(struct clg__norm_stage *stage, const struct clg__norm_vi
                                                 .lanes = power_of_two(part, lanes)};
     stage->args_size = sizeof stage->args.columns;
     stage->chunks = stage->args.columns.tiles;
+    stage->partials = view->images * stage->chunks * view->channels;
+    stage->args.columns.partials = (int)stage->partials;
     stage->tiles = view->images * stage->chunks * stage->args.columns.parts;
 }
 
@@ -105,7 +115,8 @@ clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
                                 const char *source, const char *kernel)
 {
     int lanes = lanes_of(ctx), vector = lanes > 1 ? 1 : CPU_VECTOR;
-    int64_t elements = tile_elements(ctx, view);
+    bool sums_of_columns = view->channels_last && goal != CLG__NORM_PASS;
+    int64_t elements = tile_elements(ctx, view, sums_of_columns ? MOST_OF_COLUMNS : MOST_TILE);
     char options[96];
     stage->lanes = lanes;
     if (!view->channels_last) {
@@ -114,10 +125,12 @@ clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
         return clg__kernel_create(ctx, source, kernel, options, &stage->kernel);
     }
     cut_columns(stage, view, goal, elements, lanes);
-    int width = lanes > 1 ? 1 : block_width(view->channels, lanes);
-    vector = width < vector ? width : vector;
+    while (vector > view->channels)
+        vector /= 2;
+    int64_t vectors = lanes > 1 ? 1 : ceil_div(view->channels, vector);
     snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d -DVECS=%d -DSTATISTICS_BY_ROW=%d", lanes,
-             vector, width / vector, view->statistics_by_row);
+             vector, (int)(vectors <= FEW_VECTORS ? vectors : MOST_VECTORS),
+             view->statistics_by_row);
     return clg__kernel_create(ctx, source, kernel, options, &stage->kernel);
 }
 

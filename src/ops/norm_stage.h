@@ -13,8 +13,9 @@ struct clg__norm_stage {
     } args;
     size_t args_size; /* bytes */
     int64_t tiles;
-    int64_t chunks; /* partial results of a channel, of one image or over all */
-    int lanes;      /* items a tile */
+    int64_t partials; /* entries in a row of partial results */
+    int64_t chunks;   /* partial results of a channel, of one image or over all */
+    int lanes;        /* items a tile */
 };
 
 /* What a stage does with its data. Partial results lie as [images][chunks][channels], or as
@@ -37,6 +38,9 @@ struct clg__norm_view {
 clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
                                 const struct clg__norm_view *view, enum clg__norm_goal goal,
                                 const char *source, const char *kernel);
+/* Whether a plane is one tile or less. */
+bool clg__norm_fits_tile(const clg_context *ctx, const struct clg__norm_view *view);
+
 void clg__norm_stage_release(struct clg__norm_stage *stage);
 
 /* The memory parameters in order; the geometry comes after them. */
