@@ -43,7 +43,7 @@ struct column_tile column_tile(const int tile, const struct norm_columns s)
  * that it reads. */
 int own_channel(const struct column_tile t, const struct norm_columns s, const int v)
 {
-    return t.channel + (LANE % s.lanes + v) * VEC;
+    return t.channel + (LANE_ACROSS(s) + v) * VEC;
 }
 
 int first_channel(const struct column_tile t, const struct norm_columns s, const int v)
@@ -92,7 +92,7 @@ TILE_KERNEL void norm_column_moments(OUT(float, partial), IN(float, x),
             shift[v] += LOAD(at + r * s.channels + first_channel(t, s, v));
     for (int v = 0; v < vectors; v++)
         shift[v] /= (float)sample;
-    int r = LANE / s.lanes;
+    int r = LANE_DOWN(s);
     for (; r + 3 * row_step < t.rows; r += 4 * row_step)
         for (int v = 0; v < vectors; v++) {
             __global const float *from = at + r * s.channels + first_channel(t, s, v);
@@ -150,7 +150,7 @@ TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, 
 #endif
     for (int v = 0; v < vectors; v++)
         sum[v] = products[v] = 0.0f;
-    int r = LANE / s.lanes;
+    int r = LANE_DOWN(s);
     for (; r + row_step < t.rows; r += 2 * row_step)
         for (int v = 0; v < vectors; v++) {
             const int at = start + r * s.channels + first_channel(t, s, v);
@@ -181,7 +181,7 @@ TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, 
 }
 
 /* The passes: rows that are just VECS vectors, few, keep their coefficients in registers. */
-#define ROW_IN_REGISTERS(channels) (VECS <= FEW && LANES == 1 && (channels) == VEC * VECS)
+#define ROW_IN_REGISTERS(channels) (VECS <= FEW && LANES == 1 && (channels) == WIDTH)
 
 /* y = (x - mean) scale + shift. coefficients: rows mean, its rest, scale, shift. */
 TILE_KERNEL void norm_column_apply(OUT(float, y), IN(float, x), IN(float, coefficients),
@@ -202,15 +202,15 @@ TILE_KERNEL void norm_column_apply(OUT(float, y), IN(float, x), IN(float, coeffi
         }
         for (int r = 0; r < t.rows; r++)
             for (int v = 0; v < VECS; v++) {
-                const int at = start + r * (VEC * VECS) + v * VEC;
+                const int at = start + r * WIDTH + v * VEC;
                 STORE(APPLY(LOAD(AT(x) + at), a[v], b[v], c[v], d[v]), AT(y) + at);
             }
         return;
     }
-    for (int r = LANE / s.lanes; r < t.rows; r += LANES / s.lanes) {
+    for (int r = LANE_DOWN(s); r < t.rows; r += LANES / s.lanes) {
         __global const float *from = AT(x) + start + r * s.channels;
         __global float *to = AT(y) + start + r * s.channels;
-        int c = LANE % s.lanes * VEC;
+        int c = LANE_ACROSS(s) * VEC;
         for (; c + VEC <= t.channels; c += s.lanes * VEC)
             STORE(APPLY(LOAD(from + c), LOAD(mean + c), LOAD(mean_rest + c), LOAD(scale + c),
                         LOAD(shift + c)),
@@ -243,17 +243,17 @@ TILE_KERNEL void norm_column_gradient(OUT(float, dx), IN(float, dy), IN(float, x
         }
         for (int r = 0; r < t.rows; r++)
             for (int v = 0; v < VECS; v++) {
-                const int at = start + r * (VEC * VECS) + v * VEC;
+                const int at = start + r * WIDTH + v * VEC;
                 STORE(GRADIENT(LOAD(AT(dy) + at), LOAD(AT(x) + at), a[v], b[v], c[v], d[v], e[v]),
                       AT(dx) + at);
             }
         return;
     }
-    for (int r = LANE / s.lanes; r < t.rows; r += LANES / s.lanes) {
+    for (int r = LANE_DOWN(s); r < t.rows; r += LANES / s.lanes) {
         const int first = start + r * s.channels;
         __global const float *from = AT(x) + first, *g = AT(dy) + first;
         __global float *to = AT(dx) + first;
-        int c = LANE % s.lanes * VEC;
+        int c = LANE_ACROSS(s) * VEC;
         for (; c + VEC <= t.channels; c += s.lanes * VEC)
             STORE(GRADIENT(LOAD(g + c), LOAD(from + c), LOAD(mean + c), LOAD(mean_rest + c),
                            LOAD(scale + c), LOAD(slope + c), LOAD(shift + c)),

@@ -45,10 +45,10 @@ TILE_KERNEL void norm_plane_moments(OUT(float, partial), IN(float, x), const str
 {
     __local float2 scratch[LANES];
     const struct plane_tile t = plane_tile(TILE, s);
-    const int lane = LANE % s.lanes;
+    const int lane = LANE_ACROSS(s);
     const float shift = sample_mean(AT(x) + plane_at(t, s, 0), t.length);
-    struct sums share = {0.0f, 0.0f, 0.0f};
-    for (int n = LANE / s.lanes; n < t.images; n += LANES / s.lanes)
+    struct sums share = no_sums();
+    for (int n = LANE_DOWN(s); n < t.images; n += LANES / s.lanes)
         add_around(&share, AT(x) + plane_at(t, s, n), t.length, shift, lane, s.lanes);
     const float2 sums = tile_sum(sums_total(share), 1, scratch);
     if (LANE == 0) {
@@ -70,9 +70,9 @@ TILE_KERNEL void norm_plane_sums(OUT(float, partial), IN(float, dy), IN(float, x
     __global const float *statistics = AT(saved) + entry_at(t, s, 0);
     const float mean = statistics[0], mean_rest = statistics[s.row];
     const float rstd = statistics[2 * (size_t)s.row];
-    const int lane = LANE % s.lanes;
-    struct sums share = {0.0f, 0.0f, 0.0f};
-    for (int n = LANE / s.lanes; n < t.images; n += LANES / s.lanes) {
+    const int lane = LANE_ACROSS(s);
+    struct sums share = no_sums();
+    for (int n = LANE_DOWN(s); n < t.images; n += LANES / s.lanes) {
         const int first = plane_at(t, s, n);
         __global const float *from = AT(x) + first, *slope = AT(dy) + first;
         int p = lane * VEC;
@@ -99,8 +99,8 @@ TILE_KERNEL void norm_plane_apply(OUT(float, y), IN(float, x), IN(float, coeffic
                                   const struct norm_planes s)
 {
     const struct plane_tile t = plane_tile(TILE, s);
-    const int lane = LANE % s.lanes;
-    for (int n = LANE / s.lanes; n < t.images; n += LANES / s.lanes) {
+    const int lane = LANE_ACROSS(s);
+    for (int n = LANE_DOWN(s); n < t.images; n += LANES / s.lanes) {
         __global const float *entry = AT(coefficients) + entry_at(t, s, n);
         const float mean = entry[0], mean_rest = entry[s.row];
         const float scale = entry[2 * (size_t)s.row], shift = entry[3 * (size_t)s.row];
@@ -123,8 +123,8 @@ TILE_KERNEL void norm_plane_gradient(OUT(float, dx), IN(float, dy), IN(float, x)
                                      IN(float, coefficients), const struct norm_planes s)
 {
     const struct plane_tile t = plane_tile(TILE, s);
-    const int lane = LANE % s.lanes;
-    for (int n = LANE / s.lanes; n < t.images; n += LANES / s.lanes) {
+    const int lane = LANE_ACROSS(s);
+    for (int n = LANE_DOWN(s); n < t.images; n += LANES / s.lanes) {
         __global const float *entry = AT(coefficients) + entry_at(t, s, n);
         const float mean = entry[0], mean_rest = entry[s.row], scale = entry[2 * (size_t)s.row];
         const float slope = entry[3 * (size_t)s.row], shift = entry[4 * (size_t)s.row];

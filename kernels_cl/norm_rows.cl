@@ -22,7 +22,7 @@ struct row read_row(__global const float *saved, const int row, const int rows)
 float2 gradient_sums(__global const float *dy, __global const float *x,
                      __global const float *gamma, const struct row row, const int length)
 {
-    struct sums share = {0.0f, 0.0f, 0.0f};
+    struct sums share = no_sums();
     int p = LANE * VEC;
     for (; p + VEC <= length; p += LANES * VEC) {
         const vec g = gamma ? LOAD(dy + p) * LOAD(gamma + p) : LOAD(dy + p);
@@ -94,7 +94,7 @@ TILE_KERNEL void norm_row_forward(OUT(float, y), IN(float, x), OUT(float, saved)
         const int r = TILE * s.images_per_tile + n;
         __global const float *from = AT(x) + r * s.length;
         const float shift = sample_mean(from, s.length);
-        struct sums share = {0.0f, 0.0f, 0.0f};
+        struct sums share = no_sums();
         add_around(&share, from, s.length, shift, LANE, LANES);
         const float2 sums = tile_sum(sums_total(share), 1, scratch);
         const float offset = sums.x / (float)s.length;

@@ -26,9 +26,9 @@ extern "C" {
  * times before it runs backward (weights shared by layers, recomputation, several queues) needs a
  * tensor for each.
  *
- * Sums are formed in a fixed order: the same input gives the same bits on the same device. The
- * variance is exact to rounding also where the mean is large: partial sums are taken around a
- * value near them and joined as in Chan, Golub and LeVeque 1979.
+ * Sums are formed in a fixed order: the same input gives the same bits on the same device. A mean
+ * far from zero costs the variance no digits: partial sums are taken around a value near the data
+ * and joined as in Chan, Golub and LeVeque 1979.
  */
 
 /* Where a backward pass puts its results; each may be NULL when it is not wanted, not all. */

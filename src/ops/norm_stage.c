@@ -25,10 +25,13 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
 
 static int lanes_of(const clg_context *ctx)
 {
-    return ctx->info.family == CLG_FAMILY_GPU ? GPU_LANES : 1;
+    int lanes = ctx->info.family == CLG_FAMILY_GPU ? GPU_LANES : 1;
+    while (lanes > 1 && (size_t)lanes > ctx->info.max_work_group_size)
+        lanes /= 2;
+    return lanes;
 }
 
-/* The power of two from `n` on, at most `most`. */
+/* The first power of two from `n` on, at most `most`, which is one. */
 static int power_of_two(int64_t n, int most)
 {
     int power = 1;
