@@ -118,13 +118,13 @@ __kernel void gemm_tiled_cpu(OUT(float, c), IN(float, a), IN(float, b), IN(float
 {
     __local float16 panel[DEPTH * VECTORS];
     __local float16 scratch;
-    const int z = get_group_id(2), slice = z % g.slices;
+    const int z = get_group_id(2), batch = z / g.slices, slice = z - batch * g.slices;
     const int column = get_group_id(0) * COLUMNS, row = get_group_id(1) * g.rows_per_group;
     const int columns = min(COLUMNS, g.n - column), rows = min(g.rows_per_group, g.m - row);
     const int row_step = g.transpose_a ? 1 : g.lda, depth_step = g.transpose_a ? g.lda : 1;
-    __global const float *from_a = AT(a) + z / g.slices * stride_a + row * row_step;
+    __global const float *from_a = AT(a) + batch * stride_a + row * row_step;
     __global const float *from_b =
-        AT(b) + z / g.slices * stride_b + column * (g.transpose_b ? g.ldb : 1);
+        AT(b) + batch * stride_b + column * (g.transpose_b ? g.ldb : 1);
     __global float *to = AT(c) + z * stride_c + row * g.ldc + column;
     const int start = slice * g.span, end = min(g.k, start + g.span);
     for (int k = start; k < end; k += g.depth) {

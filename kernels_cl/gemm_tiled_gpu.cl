@@ -28,8 +28,7 @@
 void load_tile(__local float *tile, __global const float *from, const int lines, const int depth,
                const int line_step, const int depth_step, const int along_depth)
 {
-    const int item = get_local_id(0);
-    for (int e = item; e < TILE * STEP; e += ITEMS) {
+    for (uint e = get_local_id(0); e < TILE * STEP; e += ITEMS) {
         const int i = along_depth ? e / STEP : e % TILE;
         const int d = along_depth ? e % STEP : e / TILE;
         const int inside = i < lines && d < depth;
@@ -43,13 +42,13 @@ __kernel void gemm_tiled_gpu(OUT(float, c), IN(float, a), IN(float, b), IN(float
                              const long stride_c)
 {
     __local float tile_a[STEP * PITCH], tile_b[STEP * PITCH];
-    const int z = get_group_id(2), slice = z % g.slices;
+    const int z = get_group_id(2), batch = z / g.slices, slice = z - batch * g.slices;
     const int row = get_group_id(1) * TILE, column = get_group_id(0) * TILE;
     const int down = get_local_id(0) / SIDE * MICRO, across = get_local_id(0) % SIDE;
     const int a_line = g.transpose_a ? 1 : g.lda, a_depth = g.transpose_a ? g.lda : 1;
     const int b_line = g.transpose_b ? g.ldb : 1, b_depth = g.transpose_b ? 1 : g.ldb;
-    __global const float *from_a = AT(a) + z / g.slices * stride_a + row * a_line;
-    __global const float *from_b = AT(b) + z / g.slices * stride_b + column * b_line;
+    __global const float *from_a = AT(a) + batch * stride_a + row * a_line;
+    __global const float *from_b = AT(b) + batch * stride_b + column * b_line;
     __global float *to = AT(c) + z * stride_c;
     const int start = slice * g.span, end = min(g.k, start + g.span);
     float totals[MICRO][MICRO], sums[MICRO][MICRO];
