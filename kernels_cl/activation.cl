@@ -60,7 +60,7 @@ float value(float x, float alpha)
 float derivative(float x, float alpha)
 {
 #if KIND == RELU
-    return x > 0.0f ? 1.0f : 0.0f;
+    return x <= 0.0f ? 0.0f : 1.0f; /* 1 for a NaN, as in PyTorch: dy passes */
 #elif KIND == LEAKY_RELU
     return x > 0.0f ? 1.0f : alpha;
 #elif KIND == ELU
@@ -82,7 +82,7 @@ float derivative(float x, float alpha)
 #elif KIND == HARDSWISH
     return x <= -3.0f ? 0.0f : x >= 3.0f ? 1.0f : (2.0f * x + 3.0f) / 6.0f;
 #elif KIND == RELU6
-    return x > 0.0f && x < 6.0f ? 1.0f : 0.0f;
+    return x <= 0.0f || x >= 6.0f ? 0.0f : 1.0f;
 #elif KIND == MISH
     float s = logistic(x);
     float t = tanh(log_one_plus_exp(x));

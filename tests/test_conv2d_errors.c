@@ -78,10 +78,10 @@ static void bad_padding_is_refused_with_the_numbers(void **state)
     desc.pad_mode = CLG_PAD_REFLECT;
     refuse(CLG_INVALID_ARGUMENT, "-1, needs the mode zeros, not reflect", &desc);
     desc.padding[2] = 8;
-    refuse(CLG_INVALID_SHAPE, "padding of 8 with mode reflect", &desc);
+    refuse(CLG_INVALID_ARGUMENT, "padding of 8 with mode reflect", &desc);
     desc.pad_mode = CLG_PAD_CIRCULAR;
     desc.padding[2] = 9;
-    refuse(CLG_INVALID_SHAPE, "padding of 9 with mode circular", &desc);
+    refuse(CLG_INVALID_ARGUMENT, "padding of 9 with mode circular", &desc);
 }
 
 static void sizes_over_32_bits_are_refused_with_the_numbers(void **state)

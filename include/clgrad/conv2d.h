@@ -71,8 +71,9 @@ static inline clg_conv2d_desc clg_conv2d_desc_init(clg_tensor_desc x, int64_t fi
  * The shapes of y and w for a description; also checks the whole description.
  * Errors: those of a clg_tensor_desc; CLG_UNSUPPORTED (x is not float32); CLG_INVALID_ARGUMENT (a
  * stride, dilation or count below 1, an unknown mode or layout, a pad value that is not finite, a
- * negative padding with another mode than zeros); CLG_INVALID_SHAPE (groups do not divide C and K,
- * the window is larger than the padded input, a padding too large for its mode); CLG_TOO_LARGE.
+ * negative padding with another mode than zeros, a padding too large for its mode);
+ * CLG_INVALID_SHAPE (groups do not divide C and K, the window is larger than the padded input);
+ * CLG_TOO_LARGE.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_conv2d_output_size(const clg_conv2d_desc *desc,
                                                           clg_tensor_desc *y, clg_tensor_desc *w);

@@ -50,7 +50,7 @@ static clg_status check_padding(const clg_conv2d_desc *desc)
                     : desc->pad_mode == CLG_PAD_CIRCULAR ? pad <= size
                                                          : true;
         if (!fits)
-            return clg__fail(CLG_INVALID_SHAPE,
+            return clg__fail(CLG_INVALID_ARGUMENT,
                              "%s: a padding of %lld with mode %s is too large for an input of "
                              "size %lld",
                              call, (long long)pad, clg_pad_mode_name(desc->pad_mode),
