@@ -121,24 +121,28 @@ static void a_queue_of_another_context_is_refused(void **state)
     caller_release(&b);
 }
 
-/* Another device than the tests': one of its halves, or whatever else there is. */
-static cl_device_id other_device(const struct caller *caller, bool *sub_device)
+/* Another device than the tests': a part of it, or NULL when it cannot be divided. */
+static cl_device_id other_device(const struct caller *caller)
 {
-    const cl_device_partition_property halves[] = {CL_DEVICE_PARTITION_EQUALLY, 1, 0};
-    cl_device_id devices[256];
-    cl_uint count = 0;
-    *sub_device = clCreateSubDevices(caller->device, halves, 256, devices, &count) == CL_SUCCESS;
-    for (cl_uint i = 1; *sub_device && i < count; i++)
-        clReleaseDevice(devices[i]);
-    return *sub_device ? devices[0] : NULL;
+    const cl_device_partition_property ones[] = {CL_DEVICE_PARTITION_EQUALLY, 1, 0};
+    enum { MAX_PARTS = 256 };
+    cl_device_id parts[MAX_PARTS];
+    cl_uint possible = 0, count = 0;
+    clGetDeviceInfo(caller->device, CL_DEVICE_PARTITION_MAX_SUB_DEVICES, sizeof possible, &possible,
+                    NULL);
+    if (possible < 2 ||
+        clCreateSubDevices(caller->device, ones, MAX_PARTS, parts, &count) != CL_SUCCESS)
+        return NULL;
+    for (cl_uint i = 1; i < count; i++)
+        clReleaseDevice(parts[i]);
+    return parts[0];
 }
 
 static void a_device_or_queue_of_another_device_is_refused(void **state)
 {
     (void)state;
     struct caller caller = caller_make(0);
-    bool sub_device;
-    cl_device_id other = other_device(&caller, &sub_device);
+    cl_device_id other = other_device(&caller);
     if (other) {
         clg_context *ctx = (clg_context *)&ctx;
         FAILS(CLG_INVALID_ARGUMENT, "not one of the 1 of the OpenCL context",
@@ -260,7 +264,9 @@ static void handles_may_go_in_any_order(void **state)
             drop(&f, order[i]);
     }
     clFinish(caller.queue);
-    assert_int_equal(settled_references(caller.queue), 1); /* nothing of clgrad's is left */
+    /* Nothing of clgrad's is left. Rusticl holds some for commands long done, but none for each of
+     * the 120 rounds. */
+    assert_in_range(settled_references(caller.queue), 1, 60);
     caller_release(&caller);
 }
 
