@@ -113,7 +113,7 @@ static clg_status find_steps(struct run *run)
 {
     static const double long_enough = 4e-3;
     struct clg__times times = {.count = 0};
-    for (run->steps = 256;; run->steps *= 2) {
+    for (run->steps = 16;; run->steps *= 2) {
         times.count = 0;
         CLG__TRY(clg__time_once(run->peak->ctx, enqueue_run, run, &times));
         if (times.seconds[0] >= long_enough || run->steps >= 1 << 26)
