@@ -189,7 +189,7 @@ static void a_part_of_a_callers_memory_is_a_buffer(void **state)
     cl_mem memory = caller_memory(&caller, 64);
     clg_buffer *buffer;
     OK(clg_buffer_wrap(ctx, memory, 12, 20, &buffer));
-    assert_int_equal(caller_references(memory), 2);
+    assert_int_equal(caller_references(memory, 2), 2);
     size_t offset;
     assert_ptr_equal(clg_buffer_cl_mem(buffer, &offset), memory);
     assert_int_equal(offset, 12);
@@ -209,7 +209,7 @@ static void a_part_of_a_callers_memory_is_a_buffer(void **state)
                      CL_SUCCESS);
     assert_memory_equal(all, expected, 64);
     clg_buffer_destroy(buffer);
-    assert_int_equal(caller_references(memory), 1);
+    assert_int_equal(caller_references(memory, 1), 1);
     clReleaseMemObject(memory);
     clg_context_destroy(ctx);
     caller_release(&caller);
@@ -273,7 +273,7 @@ static void ranges_and_objects_that_do_not_fit_are_not_wrapped(void **state)
     FAILS(CLG_INVALID_ARGUMENT, "NULL", clg_buffer_wrap(ctx, memory, 0, 4, NULL));
     FAILS(CLG_INVALID_ARGUMENT, "not a buffer of the context's OpenCL context",
           clg_buffer_wrap(testing_context(), memory, 0, 64, &buffer));
-    assert_int_equal(caller_references(memory), 1);
+    assert_int_equal(caller_references(memory, 1), 1);
     clReleaseMemObject(memory);
     clg_context_destroy(ctx);
     caller_release(&caller);

@@ -21,7 +21,8 @@ static clg_layout preferred(const clg_conv2d_desc *desc)
 static void many_channels_are_last_on_a_cpu(void **state)
 {
     (void)state;
-    if (clg_context_device(testing_context())->family != CLG_FAMILY_CPU)
+    const clg_device_info *device = clg_context_device(testing_context());
+    if (device->family != CLG_FAMILY_CPU || device->vector_width_float < 4)
         skip();
     for (int layout = 0; layout < 2; layout++) {
         clg_conv2d_desc desc = problem((clg_layout)layout);

@@ -24,8 +24,9 @@ cl_command_queue caller_queue(cl_context context, cl_device_id device,
 /* Memory of `bytes` bytes, every one of value 0xAB. */
 cl_mem caller_memory(const struct caller *caller, size_t bytes);
 
-/* How often a handle is retained. */
-cl_uint caller_references(cl_mem memory);
+/* How often memory is retained. A driver may let go of a command's reference a moment after the
+ * command: waits up to five seconds for the number expected. */
+cl_uint caller_references(cl_mem memory, cl_uint expected);
 
 /* Whether the command of the event has finished. */
 bool caller_complete(cl_event event);
