@@ -4,8 +4,8 @@
  * local memory (contiguous, transposed if need be), then walks down A with tiles of ROWS x COLUMNS
  * sums in vector registers; A is read in place, one broadcast element a row.
  * Sums of DEPTH products are added to C one block after the other: that keeps float32 errors small.
- * Group (x, y, z): columns, rows, and batch and slice: with `slices` > 1 each product is cut along K
- * into slices of `span`, written to consecutive matrices that gemm_finish adds up.
+ * Group (x, y, z): columns, rows, and batch and slice: with `slices` > 1 each product is cut along
+ * K into slices of `span`, written to consecutive matrices that gemm_finish adds up.
  */
 #include "common.clh"
 #include "gemm.clh"
@@ -68,7 +68,7 @@ void pack_rows(__local float16 *panel, __global const float *b, const int ld, co
     }
 }
 
-/* panel[d][j] = b[j ld + d] for d < depth, j < columns; behind them are values without a meaning. */
+/* panel[d][j] = b[j ld + d] for d < depth, j < columns; behind them are values of no meaning. */
 void pack_columns(__local float16 *panel, __global const float *b, const int ld, const int depth,
                   const int columns)
 {

@@ -1,11 +1,11 @@
 /*
- * C = alpha op(A) op(B) for GPU-like devices: a work-group of SIDE x SIDE items computes TILE x TILE
- * elements of C, each item MICRO x MICRO of them in registers. Along K the group brings STEP columns
- * of op(A) and STEP rows of op(B) at a time into local memory (about 8 KiB with TILE 64), reading
- * along memory whichever way a matrix is stored; beyond the edges it puts zeros.
+ * C = alpha op(A) op(B) for GPU-like devices: a work-group of SIDE x SIDE items computes
+ * TILE x TILE elements of C, each item MICRO x MICRO of them in registers. Along K the group brings
+ * STEP columns of op(A) and STEP rows of op(B) at a time into local memory (about 8 KiB with
+ * TILE 64), reading along memory whichever way a matrix is stored; beyond the edges are zeros.
  * Every BLOCK products the sums go to a second set, which keeps float32 errors small.
- * Group (x, y, z): columns, rows, and batch and slice: with `slices` > 1 each product is cut along K
- * into slices of `span`, written to consecutive matrices that gemm_finish adds up.
+ * Group (x, y, z): columns, rows, and batch and slice: with `slices` > 1 each product is cut along
+ * K into slices of `span`, written to consecutive matrices that gemm_finish adds up.
  */
 #include "common.clh"
 #include "gemm.clh"

@@ -1,8 +1,8 @@
 /*
  * Four-sided padding and its gradient. MODE (a clg_pad_mode) says where padding comes from.
  * pad2d_forward: one work-item an element of y, which copies its source or the pad value.
- * pad2d_backward: one work-item an element of dx, which sums dy over the elements that copied it, in
- * a fixed order: along each axis they are one run, or itself and its images at both ends.
+ * pad2d_backward: one work-item an element of dx, which sums dy over the elements that copied it,
+ * in a fixed order: along each axis they are one run, or itself and its images at both ends.
  * Items are contiguous in memory; no local memory. Any layout, see planes.clh. x and y do not
  * overlap.
  */
