@@ -107,8 +107,11 @@ static double cost_with(const struct conv2d_args *a, clg_conv2d_direction direct
     double products = a->groups * (filter ? a->n : (double)a->n / z.chunk);
     size_t bytes;
     double seconds = products * clg__gemm_cost(&p, device, gemm, &bytes);
-    if (!z.pointwise) /* the matrix is written and read again */
-        seconds += 8.0 * (double)z.matrix * a->n / clg__device_bandwidth(device);
+    /* The matrix is written and read again; on CPUs the index arithmetic takes as long as many
+     * more bytes would. */
+    double bytes_each = device->family == CLG_FAMILY_CPU ? 128 : 8;
+    if (!z.pointwise)
+        seconds += bytes_each * (double)z.matrix * a->n / clg__device_bandwidth(device);
     return seconds;
 }
 

@@ -8,18 +8,21 @@
 #define CLG__LAUNCH_SECONDS 5e-6
 
 /* Float operations a second: units x lanes x clock x 2 (multiply and add). GPUs report vector width
- * 1 while each of their units has many lanes: 128 is typical. */
+ * 1 while each of their units has many lanes: 128 is typical. CPUs have two multiply-add units. */
 static inline double clg__device_peak_flops(const clg_device_info *device)
 {
-    double lanes = device->family == CLG_FAMILY_GPU ? 128 : device->vector_width_float;
+    bool gpu = device->family == CLG_FAMILY_GPU;
+    double lanes = gpu ? 128 : 2.0 * device->vector_width_float;
     double clock = device->clock_mhz ? device->clock_mhz * 1e6 : 1e9;
     return 2 * device->compute_units * (lanes > 0 ? lanes : 1) * clock;
 }
 
-/* Bytes a second between the device and its memory: rough, by family. */
+/* Bytes a second between the device and its memory: rough, by family. A CPU's is between that of
+ * its memory and that of its last cache, and grows with its cores as its peak does: what counts for
+ * a choice is the ratio of the two, here 8 operations a byte. */
 static inline double clg__device_bandwidth(const clg_device_info *device)
 {
-    return device->family == CLG_FAMILY_GPU ? 500e9 : 10e9;
+    return device->family == CLG_FAMILY_GPU ? 500e9 : clg__device_peak_flops(device) / 8;
 }
 
 #endif
