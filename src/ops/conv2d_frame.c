@@ -50,24 +50,37 @@ static bool is_padded(const clg_conv2d_desc *desc)
     return desc->pad_mode != CLG_PAD_ZEROS;
 }
 
+/* Which tensors have their elements in another order in another variant. One channel, or one pixel,
+ * lies the same way in both layouts. */
+struct changes {
+    bool x, y;
+};
+
+static struct changes changes_between(const struct conv2d_args *from, const struct conv2d_args *to)
+{
+    return (struct changes){
+        .x = from->x_channels_last != to->x_channels_last && from->c > 1 && from->h * from->w > 1,
+        .y = from->y_channels_last != to->y_channels_last && from->k > 1 && from->p * from->q > 1,
+    };
+}
+
 /* Lays out what a variant needs behind the algorithm's own bytes: that comes first, because CLBlast
  * is served best from the start of an object. Returns the end. */
 static size_t plan_workspace(struct clg__conv2d_road *road, const clg_conv2d_desc *desc,
                              const struct conv2d_args *from, const struct conv2d_args *to,
                              size_t algorithm_bytes)
 {
-    bool reorder_x = from->x_channels_last != to->x_channels_last;
-    bool reorder_y = from->y_channels_last != to->y_channels_last;
+    const struct changes changes = changes_between(from, to);
     size_t used = (algorithm_bytes + 255) / 256 * 256;
     if (is_padded(desc))
         road->padded_at = claim(&used, clg__conv2d_x_count(from));
-    if (reorder_x)
+    if (changes.x)
         road->x_at = claim(&used, clg__conv2d_x_count(from));
-    if (reorder_y)
+    if (changes.y)
         road->y_at = claim(&used, clg__conv2d_y_count(from));
-    if (road->direction == CLG_CONV2D_BACKWARD_DATA && (is_padded(desc) || reorder_x))
+    if (road->direction == CLG_CONV2D_BACKWARD_DATA && (is_padded(desc) || changes.x))
         road->sum_at = claim(&used, clg__conv2d_x_count(from));
-    if (road->direction == CLG_CONV2D_FORWARD && reorder_y)
+    if (road->direction == CLG_CONV2D_FORWARD && changes.y)
         road->sum_at = claim(&used, clg__conv2d_y_count(from));
     return used;
 }
@@ -76,10 +89,11 @@ static size_t plan_workspace(struct clg__conv2d_road *road, const clg_conv2d_des
 static double extra_seconds(const clg_context *ctx, const struct conv2d_args *from,
                             const struct conv2d_args *to)
 {
+    const struct changes changes = changes_between(from, to);
     double bytes = 0;
-    if (from->x_channels_last != to->x_channels_last)
+    if (changes.x)
         bytes += 8.0 * (double)clg__conv2d_x_count(from);
-    if (from->y_channels_last != to->y_channels_last)
+    if (changes.y)
         bytes += 8.0 * (double)clg__conv2d_y_count(from);
     return bytes / clg__device_bandwidth(&ctx->info);
 }
@@ -141,6 +155,7 @@ static clg_status create_steps(clg_context *ctx, struct clg__conv2d_road *road,
     const struct conv2d_args *to = &desc->variants->args[road->instance.variant];
     clg_layout x = layout_of(from->x_channels_last), x_inside = layout_of(to->x_channels_last);
     clg_layout y = layout_of(from->y_channels_last), y_inside = layout_of(to->y_channels_last);
+    const struct changes changes = changes_between(from, to);
     bool gives_x = road->direction == CLG_CONV2D_BACKWARD_DATA;
     bool gives_y = road->direction == CLG_CONV2D_FORWARD;
     if (is_padded(desc->desc)) {
@@ -154,11 +169,11 @@ static clg_status create_steps(clg_context *ctx, struct clg__conv2d_road *road,
         CLG__TRY(gives_x ? clg__pad2d_backward_create(ctx, &pad, &road->pad)
                          : clg__pad2d_forward_create(ctx, &pad, &road->pad));
     }
-    if (x != x_inside)
+    if (changes.x)
         CLG__TRY(clg__reorder_create(ctx, from->n, from->c, from->h, from->w,
                                      gives_x ? x_inside : x, gives_x ? x : x_inside,
                                      &road->reorder_x));
-    if (y != y_inside)
+    if (changes.y)
         CLG__TRY(clg__reorder_create(ctx, from->n, from->k, from->p, from->q,
                                      gives_y ? y_inside : y, gives_y ? y : y_inside,
                                      &road->reorder_y));

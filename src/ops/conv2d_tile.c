@@ -5,6 +5,7 @@
  * With a stride each of the stride_h x stride_w phases of dx is a dense convolution of its own with
  * the taps that meet it ("polyphase"), so that no zero of the dilated dy is ever multiplied.
  */
+#include "ops/conv2d_phase.h"
 #include "ops/conv2d_problem.h"
 
 #include <stdio.h>
@@ -140,41 +141,12 @@ static void lay_out_forward(const struct conv2d_args *a, struct launches *all)
     finish(all, l);
 }
 
-/* The taps that meet one phase of an axis of dx, in the order of rising dy index. */
-struct phase {
-    int outputs;             /* dx elements of the phase */
-    int taps;                /* how many taps meet it */
-    int first_tap, tap_step; /* which ones, of the filter */
-    int first_in, in_step;   /* the dy index of the first tap for output 0, and between taps */
-};
-
-static struct phase phase_of(int at, int size, int taps, int pad, int dilation, int stride)
-{
-    struct phase phase = {.outputs = at < size ? (size - at + stride - 1) / stride : 0};
-    int first = -1, second = -1;
-    for (int r = 0; r < taps; r++)
-        if ((at + pad - r * dilation) % stride == 0) {
-            if (first < 0)
-                first = r;
-            else if (second < 0)
-                second = r;
-            phase.taps++;
-        }
-    if (phase.taps == 0)
-        return phase;
-    int step = second < 0 ? 1 : second - first;
-    int last = first + (phase.taps - 1) * step;
-    phase.first_tap = last;
-    phase.tap_step = -step;
-    phase.first_in = (at + pad - last * dilation) / stride;
-    phase.in_step = phase.taps > 1 ? step * dilation / stride : 1;
-    return phase;
-}
-
 static void lay_out_phase(const struct conv2d_args *a, struct launches *all, int at_h, int at_w)
 {
-    struct phase h = phase_of(at_h, a->h, a->r, a->pad_top, a->dilation_h, a->stride_h);
-    struct phase w = phase_of(at_w, a->w, a->s, a->pad_left, a->dilation_w, a->stride_w);
+    const struct conv2d_phase h =
+        clg__conv2d_phase(at_h, a->h, a->r, a->pad_top, a->dilation_h, a->stride_h);
+    const struct conv2d_phase w =
+        clg__conv2d_phase(at_w, a->w, a->s, a->pad_left, a->dilation_w, a->stride_w);
     if (h.outputs == 0 || w.outputs == 0)
         return;
     struct launch *l = &all->items[all->count++];
