@@ -128,6 +128,24 @@ static void a_tensor_keeps_its_description_and_its_data(void **state)
     clg_tensor_destroy(tensor);
 }
 
+static void a_tensor_made_from_host_memory_holds_it(void **state)
+{
+    (void)state;
+    const clg_tensor_desc desc = clg_desc_2d(2, 3);
+    const float host[6] = {1, 2, 3, 4, 5, 6};
+    float got[6] = {0};
+    clg_tensor *tensor;
+    OK(clg_tensor_create_from(testing_context(), &desc, host, &tensor));
+    OK(clg_tensor_download(tensor, got, NULL));
+    assert_memory_equal(got, host, sizeof host);
+    clg_tensor_destroy(tensor);
+    FAILS(CLG_INVALID_ARGUMENT, "host is NULL",
+          clg_tensor_create_from(testing_context(), &desc, NULL, &tensor));
+    assert_null(tensor);
+    FAILS(CLG_INVALID_ARGUMENT, "ctx or tensor is NULL",
+          clg_tensor_create_from(NULL, &desc, host, &tensor));
+}
+
 static void a_view_shares_a_range_of_its_buffer(void **state)
 {
     (void)state;
@@ -280,6 +298,7 @@ int main(void)
         cmocka_unit_test(missing_pointers_are_refused),
         cmocka_unit_test(a_tensor_above_the_devices_memory_is_not_made),
         cmocka_unit_test(a_tensor_keeps_its_description_and_its_data),
+        cmocka_unit_test(a_tensor_made_from_host_memory_holds_it),
         cmocka_unit_test(a_view_shares_a_range_of_its_buffer),
         cmocka_unit_test(a_view_of_a_wrapped_part_adds_the_offsets),
         cmocka_unit_test(fill_sets_floats_only),

@@ -66,6 +66,12 @@ typedef struct clg_tensor clg_tensor;
 CLG_API CLG_WARN_UNUSED clg_status clg_tensor_create(clg_context *ctx, const clg_tensor_desc *desc,
                                                      clg_tensor **tensor);
 
+/* The same, filled from host memory of clg_tensor_bytes bytes in the tensor's own layout: create
+ * and upload, which blocks. Errors: those of both; CLG_INVALID_ARGUMENT (host is NULL). */
+CLG_API CLG_WARN_UNUSED clg_status clg_tensor_create_from(clg_context *ctx,
+                                                          const clg_tensor_desc *desc,
+                                                          const void *host, clg_tensor **tensor);
+
 /* A tensor on a range of an existing buffer, from byte `offset` (a multiple of 4) on; shares the
  * memory and keeps the buffer alive. Errors: as above; CLG_INVALID_ARGUMENT (not in the buffer). */
 CLG_API CLG_WARN_UNUSED clg_status clg_tensor_view(clg_buffer *buffer, size_t offset,

@@ -77,6 +77,18 @@ clg_status clg_tensor_create(clg_context *ctx, const clg_tensor_desc *desc, clg_
     return status;
 }
 
+clg_status clg_tensor_create_from(clg_context *ctx, const clg_tensor_desc *desc, const void *host,
+                                  clg_tensor **out)
+{
+    CLG__TRY(clg_tensor_create(ctx, desc, out));
+    clg_status status = clg_tensor_upload(*out, host, NULL);
+    if (status != CLG_OK) {
+        clg_tensor_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 clg_status clg_tensor_view(clg_buffer *buffer, size_t offset, const clg_tensor_desc *desc,
                            clg_tensor **out)
 {
