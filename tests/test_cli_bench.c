@@ -81,8 +81,9 @@ static const char *shapes(void)
 }
 
 static const char *const conv2d_keys[] = {
-    "problem", "shape",  "dir",           "layout",          "algo", "median_ms", "min_ms",
-    "max_ms",  "gflops", "peak_fraction", "workspace_bytes", "cpus", NULL};
+    "problem",       "shape",           "dir",    "layout",      "algo",
+    "median_ms",     "min_ms",          "max_ms", "estimate_ms", "gflops",
+    "peak_fraction", "workspace_bytes", "cpus",   NULL};
 
 static void conv2d_reports_every_problem_in_every_direction(void **state)
 {

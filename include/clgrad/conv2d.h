@@ -113,6 +113,11 @@ CLG_API const char *clg_conv2d_algorithm(const clg_conv2d *plan, clg_conv2d_dire
 /* Bytes of workspace that running a direction needs (see clg_run). */
 CLG_API size_t clg_conv2d_workspace_size(const clg_conv2d *plan, clg_conv2d_direction direction);
 
+/* Seconds that a direction takes by the estimate that algorithms are chosen by, layout changes
+ * included, bias left out; 0 for a direction that the plan does not serve. Good for comparing
+ * algorithms on one device, not for predictions. */
+CLG_API double clg_conv2d_estimate(const clg_conv2d *plan, clg_conv2d_direction direction);
+
 /* The names of a direction's algorithms, the preferred first: fills up to `capacity` names,
  * returns how many there are. */
 CLG_API size_t clg_conv2d_algorithms(clg_conv2d_direction direction, const char **names,

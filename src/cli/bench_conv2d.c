@@ -21,6 +21,7 @@ clg_status bench_conv2d_make(clg_context *ctx, const struct bench_conv2d_desc *d
     conv.x.layout = conv.y_layout = y.layout = made->layout;
     CLG__TRY(clg_conv2d_create(ctx, &conv, &made->plan));
     made->algorithm = clg_conv2d_algorithm(made->plan, desc->direction);
+    made->estimate = clg_conv2d_estimate(made->plan, desc->direction);
     made->workspace = clg_conv2d_workspace_size(made->plan, desc->direction);
     CLG__TRY(bench_tensor(ctx, &conv.x, 1, &made->x));
     CLG__TRY(bench_tensor(ctx, &y, 2, &made->y));

@@ -17,6 +17,7 @@ struct bench_conv2d {
     clg_layout layout;
     double flop; /* a multiplication and an addition for each term of the dense sum */
     size_t workspace;
+    double estimate;       /* seconds */
     const char *algorithm; /* the chosen one */
     clg_conv2d *plan;
     clg_tensor *x, *y, *w, *b; /* what the direction does not write is random */

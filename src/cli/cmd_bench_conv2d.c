@@ -34,14 +34,14 @@ struct line {
 static void print_json(const struct run *run, const struct line *line)
 {
     const struct bench_conv2d *made = line->made;
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:f}", "problem",
-                  shape_title(line->entry), "shape", line->entry->text, "dir",
-                  shape_direction_names[made->direction], "layout", bench_layout_name(made->layout),
-                  "algo", made->algorithm, "median_ms", 1e3 * line->times.median, "min_ms",
-                  1e3 * line->times.min, "max_ms", 1e3 * line->times.max, "gflops",
-                  line->flops / 1e9, "peak_fraction", line->flops / run->peak, "workspace_bytes",
-                  (json_int_t)made->workspace, "cpus", line->times.cpus);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f}", "problem",
+        shape_title(line->entry), "shape", line->entry->text, "dir",
+        shape_direction_names[made->direction], "layout", bench_layout_name(made->layout), "algo",
+        made->algorithm, "median_ms", 1e3 * line->times.median, "min_ms", 1e3 * line->times.min,
+        "max_ms", 1e3 * line->times.max, "estimate_ms", 1e3 * made->estimate, "gflops",
+        line->flops / 1e9, "peak_fraction", line->flops / run->peak, "workspace_bytes",
+        (json_int_t)made->workspace, "cpus", line->times.cpus);
     json_dumpf(object, stdout, JSON_REAL_PRECISION(6));
     printf("\n");
     json_decref(object);
@@ -51,18 +51,18 @@ static void print_head(const struct run *run)
 {
     printf("%s: %.1f GFLOP/s of multiply-adds at most\n\n", clg_context_device(run->ctx)->name,
            run->peak / 1e9);
-    printf("%-*s  %-10s  %-6s  %-16s %9s %9s %9s %8s %5s %10s %5s\n", run->name_width, "problem",
-           "dir", "layout", "algorithm", "median ms", "min ms", "max ms", "GFLOP/s", "peak", "KiB",
-           "cpus");
+    printf("%-*s  %-10s  %-6s  %-16s %9s %9s %9s %9s %8s %5s %10s %5s\n", run->name_width,
+           "problem", "dir", "layout", "algorithm", "median ms", "min ms", "max ms", "estimate",
+           "GFLOP/s", "peak", "KiB", "cpus");
 }
 
 static void print_text(const struct run *run, const struct line *line)
 {
     const struct bench_conv2d *made = line->made;
-    printf("%-*s  %-10s  %-6s  %-16s %9.3f %9.3f %9.3f %8.1f %4.0f%% %10.0f %5.2f\n",
+    printf("%-*s  %-10s  %-6s  %-16s %9.3f %9.3f %9.3f %9.3f %8.1f %4.0f%% %10.0f %5.2f\n",
            run->name_width, shape_title(line->entry), shape_direction_names[made->direction],
            bench_layout_name(made->layout), made->algorithm, 1e3 * line->times.median,
-           1e3 * line->times.min, 1e3 * line->times.max, line->flops / 1e9,
+           1e3 * line->times.min, 1e3 * line->times.max, 1e3 * made->estimate, line->flops / 1e9,
            100 * line->flops / run->peak, (double)made->workspace / 1024, line->times.cpus);
 }
 
@@ -229,10 +229,13 @@ int bench_conv2d(int argc, char **argv)
     const struct cli_syntax syntax = {
         command,
         "bench conv2d --shapes FILE [--dir DIRECTION] [--algo NAME|all] [--layout LAYOUT] ...",
-        "Measures convolutions: median, shortest and longest time of a run, GFLOP/s by the median\n"
-        "(two for each term of the dense sum), the fraction of what multiply-adds in registers\n"
-        "reach, bytes of workspace, and how many processors were at work. Forward adds a bias,\n"
-        "bwd_filter makes the bias's gradient, too. What cannot be measured is said on stderr.",
+        "Measures convolutions: median, shortest and longest time of a run in milliseconds, the\n"
+        "time that the choice of an algorithm goes by (estimate), GFLOP/s by the median (two for\n"
+        "each term of the dense sum), the fraction of what multiply-adds in registers reach, "
+        "bytes\n"
+        "of workspace, and how many processors were at work. Forward adds a bias, bwd_filter "
+        "makes\n"
+        "the bias's gradient, too. What cannot be measured is said on stderr.",
         options, 0};
     int arguments;
     int code = cli_options_parse(&syntax, argc, argv, &arguments);

@@ -189,6 +189,11 @@ size_t clg_conv2d_workspace_size(const clg_conv2d *plan, clg_conv2d_direction di
     return bytes > bias ? bytes : bias; /* one after the other in the same memory */
 }
 
+double clg_conv2d_estimate(const clg_conv2d *plan, clg_conv2d_direction direction)
+{
+    return serves(plan, direction) ? clg__conv2d_road_seconds(plan->roads[direction]) : 0;
+}
+
 static clg_status check_run(const char *call, const clg_conv2d *plan,
                             clg_conv2d_direction direction)
 {

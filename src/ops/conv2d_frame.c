@@ -221,6 +221,11 @@ size_t clg__conv2d_road_workspace(const struct clg__conv2d_road *road)
     return road->instance.workspace;
 }
 
+double clg__conv2d_road_seconds(const struct clg__conv2d_road *road)
+{
+    return road->instance.seconds;
+}
+
 /* Replaces *mem by its copy in `at` of the workspace, in the layout that the algorithm wants. */
 static clg_status bring_in(struct clg__reorder *reorder, struct clg__stream *stream,
                            struct clg__mem workspace, size_t at, struct clg__mem *mem)

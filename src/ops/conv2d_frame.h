@@ -41,6 +41,7 @@ void clg__conv2d_road_destroy(struct clg__conv2d_road *road); /* NULL is allowed
 
 const char *clg__conv2d_road_algorithm(const struct clg__conv2d_road *road);
 size_t clg__conv2d_road_workspace(const struct clg__conv2d_road *road); /* bytes */
+double clg__conv2d_road_seconds(const struct clg__conv2d_road *road);   /* by estimate */
 
 /* Operands as in conv2d_problem.h, in the caller's layouts, unpadded; the workspace holds the
  * road's bytes. */

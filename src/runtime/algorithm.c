@@ -94,7 +94,8 @@ static clg_status prepare_first(clg_context *ctx, const struct clg__selection *s
     clg_status status = CLG_INTERNAL_ERROR;
     for (size_t i = 0; i < list->count; i++) {
         const struct candidate *item = &list->items[i];
-        *instance = (struct clg__instance){item->algorithm, item->variant, item->workspace, NULL};
+        *instance = (struct clg__instance){item->algorithm, item->variant, item->workspace,
+                                           item->seconds, NULL};
         status = clg__scratch_reserve(ctx, item->workspace);
         if (status == CLG_OK)
             status = item->algorithm->prepare(ctx, selection->variants[item->variant].problem,
@@ -135,7 +136,7 @@ clg_status clg__select(clg_context *ctx, const struct clg__selection *selection,
                        struct clg__instance *instance)
 {
     struct candidates list;
-    *instance = (struct clg__instance){NULL, 0, 0, NULL};
+    *instance = (struct clg__instance){.algorithm = NULL};
     CLG__TRY(list_candidates(ctx, selection, &list));
     return prepare_first(ctx, selection, &list, instance);
 }
@@ -153,7 +154,7 @@ void clg__instance_release(struct clg__instance *instance)
 {
     if (instance->algorithm && instance->algorithm->release && instance->state)
         instance->algorithm->release(instance->state);
-    *instance = (struct clg__instance){NULL, 0, 0, NULL};
+    *instance = (struct clg__instance){.algorithm = NULL};
 }
 
 size_t clg__algorithm_names(const struct clg__algorithm *const *table, const char **names,

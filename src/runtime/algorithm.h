@@ -44,6 +44,7 @@ struct clg__instance {
     const struct clg__algorithm *algorithm;
     size_t variant;   /* index of the problem variant it was prepared for */
     size_t workspace; /* bytes, the variant's extra bytes included */
+    double seconds;   /* by estimate, the variant's extra seconds included */
     void *state;
 };
 
