@@ -90,6 +90,8 @@ __kernel void conv2d_tile(OUT(float, y), IN(float, x), IN(float, filter), IN(flo
                         float16 value = sums[i][v];
                         if (has_bias)
                             value += load_lanes(AT(b) + k, a.k - k);
+                        if (a.relu)
+                            value = value < 0.0f ? 0.0f : value; /* a NaN stays one */
                         store(out + column * a.out_column + k, value, a.k - k, accumulate);
                     }
                 }

@@ -75,7 +75,7 @@ static clg_status select_with(const struct problem *problem, const char *name, s
 {
     const struct clg__variant variant = {problem, 0, 0};
     const struct clg__selection selection = {
-        "fake forward", table, &variant, 1, name, limit,
+        "fake forward", table, &variant, 1, name, limit, 0,
     };
     memset(prepare_calls, 0, sizeof prepare_calls);
     memset(release_calls, 0, sizeof release_calls);
@@ -221,12 +221,29 @@ static void a_defect_or_no_host_memory_ends_the_search(void **state)
     }
 }
 
+static void what_an_algorithm_does_not_fuse_costs_its_time(void **state)
+{
+    (void)state;
+    const struct problem problem = {.seconds = {3, 2, 9}};
+    const struct clg__variant variant = {&problem, 0, 0};
+    struct clg__algorithm fusing = algorithm_0;
+    fusing.fuses_relu = true;
+    const struct clg__algorithm *const both[] = {&fusing, &algorithm_1, NULL};
+    struct clg__selection selection = {"fake forward", both, &variant, 1, NULL, 0, 0.5};
+    double seconds;
+    OK(clg__select_estimate(testing_context(), &selection, &seconds));
+    assert_true(seconds == 2.5);
+    selection.unfused_seconds = 4;
+    OK(clg__select_estimate(testing_context(), &selection, &seconds));
+    assert_true(seconds == 3);
+}
+
 static void a_variant_costs_its_time_and_its_workspace(void **state)
 {
     (void)state;
     const struct problem slow = {.seconds = {9, 9, 9}}, quick = {.seconds = {5, 2, 5}};
     struct clg__variant variants[] = {{&slow, 0, 0}, {&quick, 3, 64}};
-    struct clg__selection selection = {"fake forward", table, variants, 2, NULL, 0};
+    struct clg__selection selection = {"fake forward", table, variants, 2, NULL, 0, 0};
     struct clg__instance instance;
     OK(clg__select(testing_context(), &selection, &instance));
     assert_int_equal(instance.variant, 1);
@@ -267,6 +284,7 @@ int main(void)
         cmocka_unit_test(one_that_does_not_build_is_passed_over),
         cmocka_unit_test(when_none_builds_the_last_failure_is_told),
         cmocka_unit_test(a_defect_or_no_host_memory_ends_the_search),
+        cmocka_unit_test(what_an_algorithm_does_not_fuse_costs_its_time),
         cmocka_unit_test(a_variant_costs_its_time_and_its_workspace),
         cmocka_unit_test(the_names_are_those_of_the_table),
     };

@@ -1,5 +1,6 @@
 #include "support/testing.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "support/conv2d_problems.h"
@@ -106,8 +107,8 @@ static void run_case(const struct conv2d_case *problem, clg_layout x, clg_layout
 {
     struct data data = make_data(problem, integers);
     for (int direction = 0; direction < 3; direction++) {
-        const char *names[16] = {NULL};
-        size_t count = clg_conv2d_algorithms((clg_conv2d_direction)direction, names, 15);
+        const char *names[33] = {NULL};
+        size_t count = clg_conv2d_algorithms((clg_conv2d_direction)direction, names, 32);
         for (size_t i = 0; i <= count; i++) { /* the last one is NULL: the library's choice */
             clg_conv2d_desc desc = conv2d_case_desc(problem, x, y);
             desc.directions = 1u << direction;
@@ -222,12 +223,68 @@ static void the_gradient_is_the_directional_derivative(void **state)
     free_data(&d);
 }
 
+/* Relu through one algorithm; then again with a bias of NaNs, which stay. */
+static void run_relu(const struct conv2d_case *problem, clg_layout layout, const char *name,
+                     const struct data *d)
+{
+    clg_conv2d_desc desc = conv2d_case_desc(problem, layout, layout);
+    desc.directions = 1u << CLG_CONV2D_FORWARD;
+    desc.algorithm[CLG_CONV2D_FORWARD] = name;
+    desc.epilogue = CLG_EPILOGUE_RELU;
+    clg_conv2d *plan;
+    clg_status status = clg_conv2d_create(testing_context(), &desc, &plan);
+    if (status == CLG_UNSUPPORTED && name)
+        return;
+    OK(status);
+    const char *algorithm = clg_conv2d_algorithm(plan, CLG_CONV2D_FORWARD);
+    clg_tensor_desc bd = clg_desc_1d(d->k);
+    double *want = ref_array_zeros(d->y_count);
+    for (int64_t i = 0; i < d->y_count; i++)
+        want[i] = d->y[i] < 0 ? 0 : d->y[i];
+    clg_tensor *x = testing_tensor_from(&desc.x, d->x), *b = testing_tensor_from(&bd, d->b);
+    clg_tensor *w = testing_tensor_from(clg_conv2d_w_desc(plan), d->w);
+    clg_tensor *y = testing_tensor(clg_conv2d_y_desc(plan), NULL);
+    char label[160];
+    snprintf(label, sizeof label, "%s, relu in %s", problem->name, algorithm);
+    OK(clg_conv2d_forward(plan, y, x, w, b, NULL));
+    expect(label, clg_conv2d_algorithm_exact(CLG_CONV2D_FORWARD, algorithm), y, want);
+    OK(clg_tensor_fill(b, NAN, NULL));
+    OK(clg_conv2d_forward(plan, y, x, w, b, NULL));
+    float *got = testing_download(y);
+    for (int64_t i = 0; i < d->y_count; i++)
+        assert_true(isnan(got[i]));
+    FAILS(CLG_UNSUPPORTED, "accumulate with an epilogue",
+          clg_conv2d_forward(plan, y, x, w, b, &(clg_run){.accumulate = true}));
+    free(got);
+    free(want);
+    clg_tensor *all[] = {x, b, w, y};
+    for (size_t i = 0; i < 4; i++)
+        clg_tensor_destroy(all[i]);
+    clg_conv2d_destroy(plan);
+}
+
+static void every_algorithm_applies_relu_and_keeps_nans(void **state)
+{
+    (void)state;
+    const char *names[33] = {NULL};
+    size_t count = clg_conv2d_algorithms(CLG_CONV2D_FORWARD, names, 32);
+    for (size_t i = 0; i < conv2d_num_cases; i++) {
+        if (conv2d_cases[i].large || (testing_small() && i % 4 != 0))
+            continue;
+        struct data data = make_data(&conv2d_cases[i], true);
+        for (size_t j = 0; j <= count; j++)
+            run_relu(&conv2d_cases[i], (clg_layout)(i % 2), j < count ? names[j] : NULL, &data);
+        free_data(&data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_algorithm_is_exact_on_small_integers),
         cmocka_unit_test(every_algorithm_takes_every_pair_of_layouts),
         cmocka_unit_test(every_algorithm_stays_close_to_double_precision),
+        cmocka_unit_test(every_algorithm_applies_relu_and_keeps_nans),
         cmocka_unit_test(two_runs_give_the_same_bits),
         cmocka_unit_test(the_gradient_is_the_directional_derivative),
     };

@@ -54,6 +54,9 @@ static void counts_below_one_are_refused_with_the_numbers(void **state)
     desc.dilation[0] = -2;
     refuse(CLG_INVALID_ARGUMENT, "dilation is -2", &desc);
     desc = good();
+    desc.epilogue = CLG_EPILOGUE_COUNT;
+    refuse(CLG_INVALID_ARGUMENT, "epilogue 2 is unknown", &desc);
+    desc = good();
     desc.kernel[0] = 0;
     refuse(CLG_INVALID_ARGUMENT, "kernel is 0", &desc);
     desc = good();

@@ -25,6 +25,7 @@
 #include "clgrad/dilate2d.h"
 #include "clgrad/downsample2d.h"
 #include "clgrad/dropout.h"
+#include "clgrad/epilogue.h"
 #include "clgrad/flip2d.h"
 #include "clgrad/group_norm.h"
 #include "clgrad/layer_norm.h"

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "clgrad/epilogue.h"
 #include "clgrad/pad_mode.h"
 #include "clgrad/tensor.h"
 
@@ -37,6 +38,9 @@ typedef struct clg_conv2d_desc {
     clg_pad_mode pad_mode;
     float pad_value;     /* with CLG_PAD_CONSTANT */
     clg_layout y_layout; /* of y and dy; x.layout is that of x and dx */
+    /* What forward applies to x * w + b. The gradient functions take the dy of x * w + b: for relu,
+     * zero where y <= 0. */
+    clg_epilogue epilogue;
     /* Bits 1 << CLG_CONV2D_... of the directions that the plan serves; 0: all three. */
     unsigned directions;
     /* The algorithm of each direction by name (clg_conv2d_algorithms); NULL: clgrad chooses. */
@@ -70,8 +74,8 @@ static inline clg_conv2d_desc clg_conv2d_desc_init(clg_tensor_desc x, int64_t fi
 /*
  * The shapes of y and w for a description; also checks the whole description.
  * Errors: those of a clg_tensor_desc; CLG_UNSUPPORTED (x is not float32); CLG_INVALID_ARGUMENT (a
- * stride, dilation or count below 1, an unknown mode or layout, a pad value that is not finite, a
- * negative padding with another mode than zeros, a padding too large for its mode);
+ * stride, dilation or count below 1, an unknown mode, layout or epilogue, a pad value that is not
+ * finite, a negative padding with another mode than zeros, a padding too large for its mode);
  * CLG_INVALID_SHAPE (groups do not divide C and K, the window is larger than the padded input);
  * CLG_TOO_LARGE.
  */
@@ -132,7 +136,8 @@ CLG_API bool clg_conv2d_algorithm_exact(clg_conv2d_direction direction, const ch
  * the plan does not serve), OpenCL failures.
  */
 
-/* y = x * w + b; b may be NULL. Overwrites y, or adds to it with run->accumulate. */
+/* y = x * w + b, and the description's epilogue; b may be NULL. Overwrites y, or adds to it with
+ * run->accumulate. Errors: also CLG_UNSUPPORTED (accumulate with an epilogue). */
 CLG_API CLG_WARN_UNUSED clg_status clg_conv2d_forward(clg_conv2d *plan, clg_tensor *y,
                                                       const clg_tensor *x, const clg_tensor *w,
                                                       const clg_tensor *b, const clg_run *run);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "ops/activation.h"
 #include "ops/plan.h"
 #include "runtime/tensor.h"
 
@@ -91,6 +92,14 @@ void clg_activation_destroy(clg_activation *plan)
     free(plan);
 }
 
+clg_status clg__activation_enqueue(clg_activation *plan, struct clg__stream *stream,
+                                   struct clg__mem y, struct clg__mem x)
+{
+    return CLG__LAUNCH(stream, plan->forward, clg__grid_1d(plan->count), clg__arg_mem(y),
+                       clg__arg_mem(x), clg__arg_int(plan->count),
+                       clg__arg_float(plan->desc.alpha));
+}
+
 clg_status clg_activation_forward(clg_activation *plan, clg_tensor *y, const clg_tensor *x,
                                   const clg_run *run)
 {
@@ -100,10 +109,8 @@ clg_status clg_activation_forward(clg_activation *plan, clg_tensor *y, const clg
     CLG__TRY(clg__expect_tensor(call, "x", plan->ctx, x, &plan->desc.x));
     struct clg__stream stream;
     CLG__TRY(clg__stream_begin(&stream, plan->ctx, run, 0));
-    clg_status status = CLG__LAUNCH(&stream, plan->forward, clg__grid_1d(plan->count),
-                                    clg__arg_tensor(y), clg__arg_tensor(x),
-                                    clg__arg_int(plan->count), clg__arg_float(plan->desc.alpha));
-    return clg__stream_end(&stream, status);
+    return clg__stream_end(
+        &stream, clg__activation_enqueue(plan, &stream, clg__tensor_mem(y), clg__tensor_mem(x)));
 }
 
 clg_status clg_activation_backward(clg_activation *plan, clg_tensor *dx, const clg_tensor *dy,

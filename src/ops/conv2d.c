@@ -220,6 +220,8 @@ clg_status clg_conv2d_forward(clg_conv2d *plan, clg_tensor *y, const clg_tensor 
     CLG__TRY(clg__expect_tensor(call, "w", plan->ctx, w, &plan->w));
     if (b)
         CLG__TRY(clg__expect_tensor(call, "b", plan->ctx, b, &plan->b));
+    if (plan->variants.args[0].relu && run && run->accumulate)
+        return clg__fail(CLG_UNSUPPORTED, "%s: accumulate with an epilogue", call);
     struct clg__stream stream;
     CLG__TRY(begin(&stream, plan, CLG_CONV2D_FORWARD, run));
     const struct clg__operands operands = {

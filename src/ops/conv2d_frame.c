@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "ops/activation.h"
 #include "ops/conv2d_cost.h"
 #include "ops/pad2d.h"
 #include "ops/reorder.h"
@@ -14,6 +15,7 @@ struct clg__conv2d_road {
     struct clg__reorder *reorder_x; /* into the algorithm's layout, or out of it for dx */
     struct clg__reorder *reorder_y; /* of y out of the algorithm's layout, of dy into it */
     struct clg__channel_sum *accumulate;
+    clg_activation *relu; /* of y, where the algorithm does not fuse it; else NULL */
     /* Byte offsets in the workspace of the padded x, the reordered x and y, a dx to be added. */
     size_t padded_at, x_at, y_at, sum_at;
 };
@@ -98,6 +100,16 @@ static double extra_seconds(const clg_context *ctx, const struct conv2d_args *fr
     return bytes / clg__device_bandwidth(&ctx->info);
 }
 
+/* A pass over y that an algorithm may do while it stores. */
+static double unfused_seconds(const clg_context *ctx, clg_conv2d_direction direction,
+                              const struct conv2d_args *args)
+{
+    if (direction != CLG_CONV2D_FORWARD || !args->relu)
+        return 0;
+    double bytes = 8.0 * (double)clg__conv2d_y_count(args);
+    return CLG__LAUNCH_SECONDS + bytes / clg__device_bandwidth(&ctx->info);
+}
+
 /* What there is to choose from; fills `variants`, to which the selection points. */
 static struct clg__selection selection_of(const clg_context *ctx, struct clg__conv2d_road *road,
                                           const struct clg__conv2d_road_desc *desc,
@@ -118,6 +130,7 @@ static struct clg__selection selection_of(const clg_context *ctx, struct clg__co
         .num_variants = desc->variants->count,
         .name = desc->desc->algorithm[road->direction],
         .workspace_limit = desc->desc->workspace_limit,
+        .unfused_seconds = unfused_seconds(ctx, road->direction, args),
     };
 }
 
@@ -177,7 +190,11 @@ static clg_status create_steps(clg_context *ctx, struct clg__conv2d_road *road,
         CLG__TRY(clg__reorder_create(ctx, from->n, from->k, from->p, from->q,
                                      gives_y ? y_inside : y, gives_y ? y : y_inside,
                                      &road->reorder_y));
-    return CLG_OK;
+    if (!gives_y || !from->relu || road->instance.algorithm->fuses_relu)
+        return CLG_OK;
+    const clg_activation_desc relu = {CLG_ACTIVATION_RELU, 0,
+                                      clg_desc_4d(from->n, from->k, from->p, from->q)};
+    return clg_activation_create(ctx, &relu, &road->relu);
 }
 
 clg_status clg__conv2d_road_create(clg_context *ctx, const struct clg__conv2d_road_desc *desc,
@@ -208,6 +225,7 @@ void clg__conv2d_road_destroy(struct clg__conv2d_road *road)
     clg__planes_map_destroy(road->pad);
     clg__reorder_destroy(road->reorder_x);
     clg__reorder_destroy(road->reorder_y);
+    clg_activation_destroy(road->relu);
     free(road);
 }
 
@@ -263,8 +281,9 @@ static clg_status add_sum(const struct clg__conv2d_road *road, struct clg__strea
                           : CLG_OK;
 }
 
-static clg_status run_forward(struct clg__conv2d_road *road, struct clg__stream *stream,
-                              const struct clg__operands *op)
+/* Without a relu that the algorithm does not fuse. */
+static clg_status run_linear(struct clg__conv2d_road *road, struct clg__stream *stream,
+                             const struct clg__operands *op)
 {
     struct clg__operands inside = *op;
     CLG__TRY(bring_in_x(road, stream, op->workspace, &inside.in[0]));
@@ -277,6 +296,14 @@ static clg_status run_forward(struct clg__conv2d_road *road, struct clg__stream 
     CLG__TRY(run_algorithm(road, stream, &inside));
     CLG__TRY(clg__reorder_enqueue(road->reorder_y, stream, op->accumulate ? sum : op->out[0], y));
     return add_sum(road, stream, op, sum);
+}
+
+static clg_status run_forward(struct clg__conv2d_road *road, struct clg__stream *stream,
+                              const struct clg__operands *op)
+{
+    CLG__TRY(run_linear(road, stream, op));
+    return road->relu ? clg__activation_enqueue(road->relu, stream, op->out[0], op->out[0])
+                      : CLG_OK;
 }
 
 /* From the algorithm's result (reordered, padded) back to dx, adding to it when asked to. */

@@ -20,6 +20,14 @@ static clg_status check_positive(const char *name, const int64_t *values, int co
     return CLG_OK;
 }
 
+static clg_status check_epilogue(const clg_conv2d_desc *desc)
+{
+    if ((unsigned)desc->epilogue >= CLG_EPILOGUE_COUNT)
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: epilogue %d is unknown", call,
+                         (int)desc->epilogue);
+    return CLG_OK;
+}
+
 static clg_status check_groups(const clg_conv2d_desc *desc)
 {
     if (desc->x.dims[1] % desc->groups != 0 || desc->filters % desc->groups != 0)
@@ -91,6 +99,7 @@ clg_status clg_conv2d_output_size(const clg_conv2d_desc *desc, clg_tensor_desc *
     CLG__TRY(check_positive("stride", desc->stride, 2));
     CLG__TRY(check_positive("dilation", desc->dilation, 2));
     CLG__TRY(check_positive("groups", &desc->groups, 1));
+    CLG__TRY(check_epilogue(desc));
     CLG__TRY(check_groups(desc));
     CLG__TRY(check_padding(desc));
     int64_t p = 0, q = 0, count;
@@ -152,6 +161,7 @@ clg_status clg__conv2d_problem_init(const clg_conv2d_desc *desc, struct conv2d_a
         .dilation_h = (int)desc->dilation[0],
         .dilation_w = (int)desc->dilation[1],
         .groups = (int)desc->groups,
+        .relu = desc->epilogue == CLG_EPILOGUE_RELU,
     };
     *args = clg__conv2d_with_layouts(a, desc->x.layout, desc->y_layout);
     return CLG_OK;

@@ -10,6 +10,8 @@
 /*
  * An algorithm's `problem` is a struct conv2d_args: zero padding, any geometry. Operands:
  *   forward          out y           in x, w, b (b.object is NULL without a bias)
+ *                    with args.relu, an algorithm that says fuses_relu gives max(y, 0), a NaN for
+ *                    a NaN, and never accumulates; the others ignore it and the frame does it
  *   backward_data    out dx          in dy, w
  *   backward_filter  out dw          in x, dy
  */
@@ -41,6 +43,10 @@ CLG__CONV2D_BACKWARD_FILTER_LIST(CLG__CONV2D_DECLARE_FILTER)
  * enqueue, release.
  */
 #define CLG__CONV2D_ALGORITHM(name_, direction_, DIRECTION, exact_)                                \
+    CLG__CONV2D_ALGORITHM_FUSING(name_, direction_, DIRECTION, exact_, false)
+
+/* The same with a say about fuses_relu. */
+#define CLG__CONV2D_ALGORITHM_FUSING(name_, direction_, DIRECTION, exact_, fuses_relu_)            \
     static bool name_##_##direction_##_supports(                                                   \
         const void *problem, const clg_device_info *device, const char **why_not)                  \
     {                                                                                              \
@@ -63,6 +69,7 @@ CLG__CONV2D_BACKWARD_FILTER_LIST(CLG__CONV2D_DECLARE_FILTER)
     const struct clg__algorithm clg__conv2d_##direction_##_##name_ = {                             \
         .name = #name_,                                                                            \
         .exact = exact_,                                                                           \
+        .fuses_relu = fuses_relu_,                                                                 \
         .supports = name_##_##direction_##_supports,                                               \
         .workspace = name_##_##direction_##_workspace,                                             \
         .cost = name_##_##direction_##_cost,                                                       \

@@ -126,6 +126,7 @@ static void lay_out_forward(const struct conv2d_args *a, struct launches *all)
         .out_image = a->y_n,
         .out_row = a->y_p,
         .out_column = a->y_q,
+        .relu = a->relu,
     };
     l->pack = (struct conv2d_pack_args){
         .outputs = a->k,
@@ -319,5 +320,5 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     return CLG_OK;
 }
 
-CLG__CONV2D_ALGORITHM(tile, forward, CLG_CONV2D_FORWARD, true);
+CLG__CONV2D_ALGORITHM_FUSING(tile, forward, CLG_CONV2D_FORWARD, true, true);
 CLG__CONV2D_ALGORITHM(tile, backward_data, CLG_CONV2D_BACKWARD_DATA, true);

@@ -60,6 +60,8 @@ static void consider(struct candidates *list, struct reasons *reasons, const clg
     if (list->count == MAX_CANDIDATES)
         return;
     double seconds = algorithm->cost(form->problem, &ctx->info) + form->extra_seconds;
+    if (!algorithm->fuses_relu)
+        seconds += selection->unfused_seconds;
     /* Insertion keeps the list sorted and ties in table order. */
     size_t at = list->count++;
     while (at > 0 && list->items[at - 1].seconds > seconds) {

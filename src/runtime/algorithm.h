@@ -25,6 +25,8 @@ struct clg__algorithm {
     const char *name; /* what logs, the command line and the tuning store say */
     /* Only adds and multiplies its inputs: integer data gives exact results. */
     bool exact;
+    /* Applies the epilogue that the problem asks for; without, the operation does it afterwards. */
+    bool fuses_relu;
     /* May say no for any reason but must then say which, in *why_not. */
     bool (*supports)(const void *problem, const clg_device_info *device, const char **why_not);
     /* Bytes of scratch memory; NULL means none. */
@@ -63,6 +65,7 @@ struct clg__selection {
     size_t num_variants;
     const char *name;       /* the algorithm asked for; NULL: choose */
     size_t workspace_limit; /* bytes; 0: what the device can allocate */
+    double unfused_seconds; /* what an algorithm without fuses_relu costs more */
 };
 
 /*
