@@ -9,6 +9,7 @@ const struct conv2d_case conv2d_cases[] = {
     {"3x3",                     1, 3, 5, 4,   2, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, false},
     {"3x3 odd channels",        3, 7, 9, 11,  5, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, false},
     {"3x3 stride 2",            2, 4, 9, 8,   6, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, false},
+    {"1x1 cropped",             2, 3, 8, 9,   4, 1, 1, {2, 3}, {-1, -2, 0, -1}, {1, 1}, 1, CLG_PAD_ZEROS, false},
     {"5x5 valid",               2, 3, 9, 10,  4, 5, 5, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, CLG_PAD_ZEROS, false},
     {"7x7 stride 2",            1, 3, 19, 17, 9, 7, 7, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1, CLG_PAD_ZEROS, false},
     {"11x11 stride 4",          1, 2, 31, 33, 3, 11, 11, {4, 4}, {2, 2, 2, 2}, {1, 1}, 1, CLG_PAD_ZEROS, false},
@@ -33,6 +34,9 @@ const struct conv2d_case conv2d_cases[] = {
     {"70 channels, 33 filters", 2, 70, 13, 15, 33, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"64 and 64 at 28",         2, 64, 28, 28, 64, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"LeNet first layer",       9, 1, 28, 28, 6, 5, 5, {1, 1}, {2, 2, 2, 2}, {1, 1}, 1, CLG_PAD_ZEROS, true},
+    {"1x1 200 to 70",           2, 200, 9, 7, 70, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, CLG_PAD_ZEROS, true},
+    {"1x1 70 to 200, stride 2", 2, 70, 9, 7, 200, 1, 1, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1, CLG_PAD_ZEROS, true},
+    {"1x1 20 to 24 at 33",      1, 20, 33, 33, 24, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"a large plane",           1, 3, 130, 67, 8, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
 };
 /* clang-format on */

@@ -1,0 +1,176 @@
+/*
+ * 1x1 convolution for CPU-like devices, channels last: a matrix product of pixels and filter, with
+ * tiles of PX pixels by KV vectors of 16 outputs in registers. The input is read where it lies, one
+ * broadcast element a pixel; only the filter is packed, as [block][term][KV x 16], zeros behind the
+ * last output.
+ * One work-item is one group and has some pixels and some blocks of outputs. It goes through chunks
+ * of pixels that stay in the first-level cache with one block of the filter. Local memory: where
+ * the pixels of a chunk lie. The last pixel of a chunk stands for those that a tile has too many.
+ */
+#include "common.clh"
+#include "conv2d_pointwise_args.clh"
+#include "transpose.clh"
+
+#ifndef PX
+#define PX 6
+#endif
+#ifndef KV
+#define KV 4
+#endif
+
+#define LANES (16 * KV)
+#define CHUNK 256
+#define UNROLL_P __attribute__((opencl_unroll_hint(PX)))
+#define UNROLL_V __attribute__((opencl_unroll_hint(KV)))
+
+#ifdef __has_builtin
+#if __has_builtin(__builtin_nontemporal_store)
+#define STREAM(value, pointer) __builtin_nontemporal_store(value, (__global float16 *)(pointer))
+#endif
+#endif
+#define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
+#ifndef STREAM
+#define STREAM(value, pointer) vstore16(value, 0, pointer)
+#endif
+
+/* 16 floats of which `count` exist; zeros behind them. */
+float16 load_lanes(__global const float *from, int count)
+{
+    if (count >= 16)
+        return vload16(0, from);
+    float lanes[16];
+    for (int i = 0; i < 16; i++)
+        lanes[i] = i < count ? from[i] : 0.0f;
+    return vload16(0, lanes);
+}
+
+void store_lanes(__global float *y, float16 value, int count, int accumulate)
+{
+    if (count >= 16) {
+        vstore16(accumulate ? value + vload16(0, y) : value, 0, y);
+        return;
+    }
+    float lanes[16];
+    vstore16(value, 0, lanes);
+    for (int i = 0; i < count; i++)
+        y[i] = accumulate ? y[i] + lanes[i] : lanes[i];
+}
+
+/* Where the pixels lie on the side with the stride. */
+int place(const struct conv2d_pointwise_args *a, int m)
+{
+    const int row = m / a->q, image = row / a->p;
+    return a->first + image * a->image + (row - image * a->p) * a->row +
+           (m - row * a->q) * a->column;
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv2d_pointwise(OUT(float, y), IN(float, x), IN(float, filter), IN(float, b),
+                               const struct conv2d_pointwise_args a, const int has_bias,
+                               const int accumulate)
+{
+    __local int from_at[CHUNK + 2 * PX], to_at[CHUNK + 2 * PX];
+    const int first = get_group_id(0) * a.pixels_per_group;
+    const int end = min(first + a.pixels_per_group, a.pixels);
+    const int first_block = get_group_id(1) * a.blocks_per_group;
+    const int end_block =
+        min(first_block + a.blocks_per_group, (a.outputs + LANES - 1) / LANES);
+    const int stream = a.stream && !accumulate && a.outputs % 16 == 0 && (size_t)AT(y) % 64 == 0;
+    for (int start = first; start < end; start += a.chunk) {
+        const int count = min(a.chunk, end - start);
+        for (int i = 0; i < count + 2 * PX; i++) {
+            const int m = min(start + i, a.pixels - 1), at = place(&a, m);
+            from_at[i] = a.strided_in ? at : m * a.terms;
+            to_at[i] = a.strided_in ? m * a.outputs : at;
+        }
+        for (int block = first_block; block < end_block; block++) {
+            const int k = block * LANES, lanes = min(LANES, a.outputs - k);
+            float16 bias[KV];
+            UNROLL_V for (int v = 0; v < KV; v++)
+                bias[v] = has_bias ? load_lanes(AT(b) + k + 16 * v, lanes - 16 * v)
+                                   : (float16)(0.0f);
+            for (int tile = 0; tile < count; tile += PX) {
+                __global const float *taps = AT(filter) + k * a.terms;
+                __global const float *from[PX], *next[PX];
+                float16 sums[PX][KV];
+                UNROLL_P for (int i = 0; i < PX; i++) {
+                    from[i] = AT(x) + from_at[tile + i];
+                    next[i] = AT(x) + from_at[tile + PX + i];
+                    UNROLL_V for (int v = 0; v < KV; v++)
+                        sums[i][v] = bias[v];
+                }
+                for (int c0 = 0; c0 < a.terms; c0 += 16) {
+                    const int end_c = min(c0 + 16, a.terms);
+                    if (block == first_block)
+                        UNROLL_P for (int i = 0; i < PX; i++)
+                            PREFETCH(next[i] + c0);
+                    for (int c = c0; c < end_c; c++) {
+                        float16 w[KV];
+                        UNROLL_V for (int v = 0; v < KV; v++)
+                            w[v] = vload16(v, taps);
+                        taps += LANES;
+                        UNROLL_P for (int i = 0; i < PX; i++)
+                            UNROLL_V for (int v = 0; v < KV; v++)
+                                sums[i][v] = fma((float16)(from[i][c]), w[v], sums[i][v]);
+                    }
+                }
+                __global float *y0 = AT(y) + k;
+                if (tile + PX > count || lanes < LANES || accumulate) {
+                    UNROLL_P for (int i = 0; i < PX; i++)
+                        UNROLL_V for (int v = 0; v < KV; v++)
+                            if (tile + i < count)
+                                store_lanes(y0 + to_at[tile + i] + 16 * v, sums[i][v],
+                                            lanes - 16 * v, accumulate);
+                } else if (stream) {
+                    UNROLL_P for (int i = 0; i < PX; i++)
+                        UNROLL_V for (int v = 0; v < KV; v++)
+                            STREAM(sums[i][v], y0 + to_at[tile + i] + 16 * v);
+                } else {
+                    UNROLL_P for (int i = 0; i < PX; i++)
+                        UNROLL_V for (int v = 0; v < KV; v++)
+                            vstore16(sums[i][v], v, y0 + to_at[tile + i]);
+                }
+            }
+        }
+    }
+}
+
+/* Rows of `outputs`, each with the elements of 16 terms, to 16 terms with the outputs of each. */
+void pack_transposed(__global float *to, __global const float *from, int stride, int outputs)
+{
+    float16 rows[16], scratch[16];
+    UNROLL_16 for (int i = 0; i < 16; i++)
+        rows[i] = i < outputs ? vload16(0, from + i * stride) : (float16)(0.0f);
+    TRANSPOSE_16(rows, scratch)
+    UNROLL_16 for (int i = 0; i < 16; i++)
+        vstore16(rows[i], 0, to + i * LANES);
+}
+
+/* The filter, w[output * output_stride + term * term_stride], as the product wants it; one of the
+ * strides is 1. A group packs 16 terms of one block. */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv2d_pointwise_pack(OUT(float, packed), IN(float, w), const int terms,
+                                    const int outputs, const int output_stride,
+                                    const int term_stride)
+{
+    const int term = get_group_id(0) * 16, count = min(16, terms - term);
+    const int block = get_group_id(1);
+    for (int v = 0; v < KV; v++) {
+        const int k = block * LANES + v * 16, there = clamp(outputs - k, 0, 16);
+        __global float *to = AT(packed) + (block * terms + term) * LANES + v * 16;
+        __global const float *from = AT(w) + min(k, outputs - 1) * output_stride;
+        from += term * term_stride;
+        if (term_stride == 1 && count == 16) {
+            pack_transposed(to, from, output_stride, there);
+            continue;
+        }
+        for (int c = 0; c < count; c++) {
+            if (output_stride == 1 && there == 16)
+                vstore16(vload16(0, from + c * term_stride), 0, to + c * LANES);
+            else
+                for (int i = 0; i < 16; i++)
+                    to[c * LANES + i] =
+                        i < there ? from[i * output_stride + c * term_stride] : 0.0f;
+        }
+    }
+}

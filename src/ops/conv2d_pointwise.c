@@ -1,0 +1,224 @@
+/*
+ * 1x1 convolution for CPU-like devices, channels last, as a matrix product that reads the input
+ * where it lies; kernels in conv2d_pointwise.cl.
+ *
+ * The gradient of the input is the same product with the transposed filter. With a stride it
+ * writes zeros to the pixels that no window saw, and multiplies none of them.
+ */
+#include "ops/conv2d_problem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "conv2d_pointwise_args.clh"
+#include "ops/conv2d_cost.h"
+
+struct tiling {
+    int px, kv; /* pixels and vectors of 16 outputs of a register tile */
+};
+
+struct layout {
+    struct tiling tiling;
+    struct conv2d_pointwise_args args;
+    int output_stride, term_stride; /* of the filter */
+    int pixel_groups, block_groups;
+    int64_t packed_count; /* floats */
+};
+
+/* Up to 28 of the 32 vector registers of AVX-512 hold sums; narrower devices have 16 registers of
+ * half a vector. */
+static const struct tiling tilings[] = {{6, 4}, {14, 2}, {28, 1}};
+static const struct tiling narrow_tiling = {6, 1};
+
+static int divide_up(int value, int by)
+{
+    return (value + by - 1) / by;
+}
+
+/* Multiply-adds for one pixel and one term, those of the padding included, weighted by the loads
+ * that a tiling needs: px broadcasts and kv vectors for px x kv multiply-adds. */
+static double tiling_cost(struct tiling t, int outputs)
+{
+    double lanes = divide_up(outputs, 16 * t.kv) * 16.0 * t.kv;
+    double loads = (double)(t.px + t.kv) / (t.px * t.kv);
+    return lanes * (1 + 0.1 * loads);
+}
+
+static struct tiling choose_tiling(const clg_device_info *device, int outputs)
+{
+    if (device->vector_width_float < 16)
+        return narrow_tiling;
+    struct tiling best = tilings[0];
+    for (size_t i = 1; i < sizeof tilings / sizeof tilings[0]; i++)
+        if (tiling_cost(tilings[i], outputs) < tiling_cost(best, outputs))
+            best = tilings[i];
+    return best;
+}
+
+/* Cuts pixels and outputs into enough groups to keep the device evenly busy, such that little is
+ * read again: each group of pixels reads its filter, each group of outputs its pixels. The filter
+ * of a group should stay in the second-level cache. */
+static void choose_groups(struct layout *l, const clg_device_info *device)
+{
+    enum { GROUPS_A_UNIT = 16, CACHED_FILTER = 128 * 1024 };
+    struct conv2d_pointwise_args *t = &l->args;
+    const int tiles = divide_up(t->pixels, l->tiling.px), lanes = 16 * l->tiling.kv;
+    const int blocks = divide_up(t->outputs, lanes);
+    const double wanted = (double)GROUPS_A_UNIT * device->compute_units;
+    double least = INFINITY;
+    for (int per_group = blocks; per_group > 0; per_group--) {
+        double block_groups = divide_up(blocks, per_group);
+        double pixel_groups = fmin(ceil(wanted / block_groups), tiles);
+        double read = block_groups * t->pixels + pixel_groups * t->outputs;
+        if (per_group > 1 && (double)per_group * lanes * t->terms > CACHED_FILTER)
+            continue;
+        if (pixel_groups * block_groups < wanted)
+            read *= wanted / (pixel_groups * block_groups);
+        if (read < least) {
+            least = read;
+            t->blocks_per_group = per_group;
+            t->pixels_per_group = divide_up(tiles, (int)pixel_groups) * l->tiling.px;
+        }
+    }
+    l->pixel_groups = divide_up(t->pixels, t->pixels_per_group);
+    l->block_groups = divide_up(blocks, t->blocks_per_group);
+}
+
+static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction direction,
+                             const clg_device_info *device)
+{
+    enum { CHUNK = 48, CACHED_PIXELS = 48 * 1024 };
+    bool forward = direction == CLG_CONV2D_FORWARD;
+    struct layout l = {
+        .args = {.pixels = a->n * a->p * a->q,
+                 .terms = forward ? a->c : a->k,
+                 .outputs = forward ? a->k : a->c,
+                 .p = a->p,
+                 .q = a->q,
+                 .strided_in = forward,
+                 .image = a->x_n,
+                 .row = a->x_h * a->stride_h,
+                 .column = a->x_w * a->stride_w,
+                 .first = -a->pad_top * a->x_h - a->pad_left * a->x_w},
+        .output_stride = forward ? a->c : 1,
+        .term_stride = forward ? 1 : a->c,
+    };
+    struct conv2d_pointwise_args *t = &l.args;
+    l.tiling = choose_tiling(device, t->outputs);
+    int lanes = 16 * l.tiling.kv;
+    l.packed_count = (int64_t)divide_up(t->outputs, lanes) * lanes * t->terms;
+    int chunk = CACHED_PIXELS / t->terms < CHUNK ? CACHED_PIXELS / t->terms : CHUNK;
+    t->chunk = divide_up(chunk > 0 ? chunk : 1, l.tiling.px) * l.tiling.px;
+    t->stream =
+        sizeof(float) * (uint64_t)t->pixels * (uint64_t)t->outputs > device->global_cache / 2;
+    choose_groups(&l, device);
+    return l;
+}
+
+/* Every window lies inside of x. */
+static bool is_inside(int outputs, int stride, int pad, int size)
+{
+    return pad <= 0 && (int64_t)(outputs - 1) * stride - pad < size;
+}
+
+static bool pointwise_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
+                               const clg_device_info *device, const char **why_not)
+{
+    const struct {
+        bool refused;
+        const char *why;
+    } reasons[] = {
+        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
+        {a->r != 1 || a->s != 1, "for windows of 1x1"},
+        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
+        {a->groups != 1, "one group only"},
+        {!is_inside(a->p, a->stride_h, a->pad_top, a->h) ||
+             !is_inside(a->q, a->stride_w, a->pad_left, a->w),
+         "no padding"},
+        {lay_out(a, direction, device).packed_count > INT32_MAX,
+         "the packed filter has 2^31 elements or more"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].refused) {
+            *why_not = reasons[i].why;
+            return false;
+        }
+    return true;
+}
+
+static size_t pointwise_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
+                                  const clg_device_info *device)
+{
+    return (size_t)lay_out(a, direction, device).packed_count * sizeof(float);
+}
+
+static double pointwise_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
+                             const clg_device_info *device)
+{
+    struct layout l = lay_out(a, direction, device);
+    double x = (double)l.args.pixels * l.args.terms, y = (double)l.args.pixels * l.args.outputs;
+    double flop = 2 * tiling_cost(l.tiling, l.args.outputs) * l.args.terms * l.args.pixels;
+    double computing = clg__conv2d_seconds(device, flop, 0.9, 2);
+    double moving = (x + y) * sizeof(float) / clg__device_bandwidth(device);
+    return fmax(computing, moving) + 8.0 * (double)l.packed_count / clg__device_bandwidth(device);
+}
+
+struct state {
+    struct layout layout;
+    struct clg__kernel *product, *pack;
+};
+
+static void release(void *pointer)
+{
+    struct state *state = pointer;
+    if (!state)
+        return;
+    clg__kernel_destroy(state->product);
+    clg__kernel_destroy(state->pack);
+    free(state);
+}
+
+static clg_status pointwise_prepare(clg_context *ctx, const struct conv2d_args *a,
+                                    clg_conv2d_direction direction, void **out)
+{
+    struct state *state = calloc(1, sizeof *state);
+    if (!state)
+        return clg__fail_alloc("a 1x1 convolution");
+    state->layout = lay_out(a, direction, &ctx->info);
+    char options[48];
+    snprintf(options, sizeof options, "-DPX=%d -DKV=%d", state->layout.tiling.px,
+             state->layout.tiling.kv);
+    clg_status status =
+        clg__kernel_create(ctx, "conv2d_pointwise", "conv2d_pointwise", options, &state->product);
+    if (status == CLG_OK)
+        status = clg__kernel_create(ctx, "conv2d_pointwise", "conv2d_pointwise_pack", options,
+                                    &state->pack);
+    if (status != CLG_OK) {
+        release(state);
+        return status;
+    }
+    *out = state;
+    return CLG_OK;
+}
+
+/* in[0] is x or dy; in[2] the bias or nothing. */
+static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
+{
+    const struct state *state = pointer;
+    const struct layout *l = &state->layout;
+    size_t blocks = (size_t)divide_up(l->args.outputs, 16 * l->tiling.kv);
+    const struct clg__grid packing = {2, {(size_t)divide_up(l->args.terms, 16), blocks}, {1, 1}};
+    CLG__TRY(CLG__LAUNCH(stream, state->pack, packing, clg__arg_mem(op->workspace),
+                         clg__arg_mem(op->in[1]), clg__arg_int(l->args.terms),
+                         clg__arg_int(l->args.outputs), clg__arg_int(l->output_stride),
+                         clg__arg_int(l->term_stride)));
+    const struct clg__grid grid = {2, {(size_t)l->pixel_groups, (size_t)l->block_groups}, {1, 1}};
+    return CLG__LAUNCH(stream, state->product, grid, clg__arg_mem(op->out[0]),
+                       clg__arg_mem(op->in[0]), clg__arg_mem(op->workspace),
+                       clg__arg_mem(op->in[2]), clg__arg_struct(&l->args, sizeof l->args),
+                       clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate));
+}
+
+CLG__CONV2D_ALGORITHM(pointwise, forward, CLG_CONV2D_FORWARD, true);
