@@ -56,12 +56,39 @@ void store_lanes(__global float *y, float16 value, int count, int accumulate)
         y[i] = accumulate ? y[i] + lanes[i] : lanes[i];
 }
 
-/* Where the pixels lie on the side with the stride. */
-int place(const struct conv2d_pointwise_args *a, int m)
+/* Where pixel m lies on the side with the stride. */
+int place(const struct conv2d_pointwise_args *a, int m, int channels)
 {
     const int row = m / a->q, image = row / a->p;
-    return a->first + image * a->image + (row - image * a->p) * a->row +
-           (m - row * a->q) * a->column;
+    const int h = a->top + (row - image * a->p) * a->stride_h;
+    return ((image * a->h + h) * a->w + a->left + (m - row * a->q) * a->stride_w) * channels;
+}
+
+void clear_lanes(__global float *to, int count, int stream)
+{
+    int i = 0;
+    for (; i + 16 <= count; i += 16)
+        if (stream)
+            STREAM((float16)(0.0f), to + i);
+        else
+            vstore16((float16)(0.0f), 0, to + i);
+    for (; i < count; i++)
+        to[i] = 0.0f;
+}
+
+/* Zeros for the pixels of the result that lie between pixel m and the next ones, or between the
+ * border and a pixel at it. */
+void clear_around(const struct conv2d_pointwise_args *a, __global float *y, int m, int lanes,
+                  int stream)
+{
+    const int row = m / a->q, q = m - row * a->q, image = row / a->p, p = row - image * a->p;
+    const int h = a->top + p * a->stride_h, w = a->left + q * a->stride_w;
+    const int end_h = p == a->p - 1 ? a->h : h + a->stride_h;
+    const int end_w = q == a->q - 1 ? a->w : w + a->stride_w;
+    for (int i = p == 0 ? 0 : h; i < end_h; i++)
+        for (int j = q == 0 ? 0 : w; j < end_w; j++)
+            if (i != h || j != w)
+                clear_lanes(y + ((image * a->h + i) * a->w + j) * a->outputs, lanes, stream);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -79,9 +106,14 @@ __kernel void conv2d_pointwise(OUT(float, y), IN(float, x), IN(float, filter), I
     for (int start = first; start < end; start += a.chunk) {
         const int count = min(a.chunk, end - start);
         for (int i = 0; i < count + 2 * PX; i++) {
-            const int m = min(start + i, a.pixels - 1), at = place(&a, m);
-            from_at[i] = a.strided_in ? at : m * a.terms;
-            to_at[i] = a.strided_in ? m * a.outputs : at;
+            const int m = min(start + i, a.pixels - 1);
+            from_at[i] = a.strided_in ? place(&a, m, a.terms) : m * a.terms;
+            to_at[i] = a.strided_in ? m * a.outputs : place(&a, m, a.outputs);
+        }
+        if (a.clear && !accumulate) {
+            const int k = first_block * LANES, end_k = min(end_block * LANES, a.outputs);
+            for (int i = 0; i < count; i++)
+                clear_around(&a, AT(y) + k, start + i, end_k - k, stream);
         }
         for (int block = first_block; block < end_block; block++) {
             const int k = block * LANES, lanes = min(LANES, a.outputs - k);
@@ -114,6 +146,10 @@ __kernel void conv2d_pointwise(OUT(float, y), IN(float, x), IN(float, filter), I
                                 sums[i][v] = fma((float16)(from[i][c]), w[v], sums[i][v]);
                     }
                 }
+                if (a.relu)
+                    UNROLL_P for (int i = 0; i < PX; i++)
+                        UNROLL_V for (int v = 0; v < KV; v++) /* a NaN stays one */
+                            sums[i][v] = sums[i][v] < 0.0f ? 0.0f : sums[i][v];
                 __global float *y0 = AT(y) + k;
                 if (tile + PX > count || lanes < LANES || accumulate) {
                     UNROLL_P for (int i = 0; i < PX; i++)

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "ops/channel_sum.h"
 #include "ops/conv2d_cost.h"
 #include "runtime/gemm.h"
 
@@ -52,6 +51,7 @@ static struct clg__gemm_problem product(const struct conv2d_args *a, const struc
         p.stride_a = 0;
         p.stride_b = z->matrix;
         p.stride_c = of_y;
+        p.bias = CLG__GEMM_BIAS_ROWS;
     } else if (direction == CLG_CONV2D_BACKWARD_DATA) {
         p = clg__gemm_dense(rows, z->pixels, z->filters, true, false);
         p.stride_a = 0;
@@ -121,7 +121,6 @@ struct state {
     struct sizes sizes;
     struct clg__gemm *full, *rest; /* for a full chunk of images and for what is left */
     struct clg__kernel *im2col;    /* or col2im */
-    struct clg__channel_sum *bias; /* adds it, forward only: a call may have one or not */
     size_t matrix_at;              /* bytes, in the workspace */
 };
 
@@ -133,7 +132,6 @@ static void release(void *pointer)
     clg__gemm_destroy(state->full);
     clg__gemm_destroy(state->rest);
     clg__kernel_destroy(state->im2col);
-    clg__channel_sum_destroy(state->bias);
     free(state);
 }
 
@@ -164,10 +162,6 @@ static clg_status prepare_with(clg_context *ctx, const struct conv2d_args *a,
         CLG__TRY_GOTO(clg__kernel_create(
             ctx, "im2col", direction == CLG_CONV2D_BACKWARD_DATA ? "col2im" : "im2col", "",
             &s->im2col));
-    if (direction == CLG_CONV2D_FORWARD) {
-        const clg_tensor_desc y = clg_desc_4d(a->n, a->k, a->p, a->q);
-        CLG__TRY_GOTO(clg__channel_sum_create(ctx, &y, &s->bias));
-    }
     *out = s;
     return CLG_OK;
 fail:
@@ -208,7 +202,8 @@ static clg_status forward_chunk(struct state *s, struct clg__stream *stream,
             .out = {floats_on(op->out[0],
                               ((int64_t)first * s->args->k + g * z->filters) * z->pixels)},
             .in = {floats_on(op->in[1], (int64_t)g * z->filters * z->channels * z->window),
-                   floats_on(matrix, (int64_t)g * z->channels * z->window * z->pixels)},
+                   floats_on(matrix, (int64_t)g * z->channels * z->window * z->pixels),
+                   floats_on(op->in[2], (int64_t)g * z->filters)},
             .workspace = op->workspace,
             .accumulate = op->accumulate,
         };
@@ -278,8 +273,6 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
         CLG__TRY(chunks[s->direction](s, stream, op, first,
                                       left < s->sizes.chunk ? left : s->sizes.chunk));
     }
-    if (s->bias && op->in[2].object)
-        return clg__channel_add_enqueue(s->bias, stream, op->out[0], op->in[2]);
     return CLG_OK;
 }
 

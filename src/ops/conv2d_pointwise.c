@@ -98,10 +98,14 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
                  .p = a->p,
                  .q = a->q,
                  .strided_in = forward,
-                 .image = a->x_n,
-                 .row = a->x_h * a->stride_h,
-                 .column = a->x_w * a->stride_w,
-                 .first = -a->pad_top * a->x_h - a->pad_left * a->x_w},
+                 .h = a->h,
+                 .w = a->w,
+                 .stride_h = a->stride_h,
+                 .stride_w = a->stride_w,
+                 .top = -a->pad_top,
+                 .left = -a->pad_left,
+                 .relu = forward && a->relu,
+                 .clear = !forward && a->p * a->q < a->h * a->w},
         .output_stride = forward ? a->c : 1,
         .term_stride = forward ? 1 : a->c,
     };
@@ -158,10 +162,12 @@ static double pointwise_cost(const struct conv2d_args *a, clg_conv2d_direction d
                              const clg_device_info *device)
 {
     struct layout l = lay_out(a, direction, device);
-    double x = (double)l.args.pixels * l.args.terms, y = (double)l.args.pixels * l.args.outputs;
+    double floats = (double)clg__conv2d_y_count(a);
+    floats += direction == CLG_CONV2D_FORWARD ? (double)l.args.pixels * l.args.terms
+                                              : (double)clg__conv2d_x_count(a);
     double flop = 2 * tiling_cost(l.tiling, l.args.outputs) * l.args.terms * l.args.pixels;
     double computing = clg__conv2d_seconds(device, flop, 0.9, 2);
-    double moving = (x + y) * sizeof(float) / clg__device_bandwidth(device);
+    double moving = floats * sizeof(float) / clg__device_bandwidth(device);
     return fmax(computing, moving) + 8.0 * (double)l.packed_count / clg__device_bandwidth(device);
 }
 
@@ -221,4 +227,5 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
                        clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM(pointwise, forward, CLG_CONV2D_FORWARD, true);
+CLG__CONV2D_ALGORITHM_FUSING(pointwise, forward, CLG_CONV2D_FORWARD, true, true);
+CLG__CONV2D_ALGORITHM(pointwise, backward_data, CLG_CONV2D_BACKWARD_DATA, true);

@@ -118,8 +118,8 @@ int clg__gemm_slices(int k, int slices)
 double clg__gemm_tiled_seconds(const struct clg__gemm_problem *problem,
                                const clg_device_info *device, int slices)
 {
-    /* Fractions of the peak as clg__device_peak_flops guesses it. */
-    double fraction = device->family == CLG_FAMILY_GPU ? 0.2 : 1.0;
+    /* Fractions of the peak that `clgrad bench peak` measures. */
+    double fraction = device->family == CLG_FAMILY_GPU ? 0.2 : 0.7;
     struct clg__gemm_tiling t = clg__gemm_tiling(problem, device);
     double rows = (double)divide_up(problem->m, t.tile_rows) * t.tile_rows;
     double columns = (double)t.panels * t.tile_columns;
