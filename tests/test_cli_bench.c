@@ -133,6 +133,22 @@ static void conv2d_says_what_it_could_not_measure(void **state)
     program_expect_usage(&run, "has no algorithm \"textbok\"; did you mean textbook?");
 }
 
+static void step_reports_time_and_memory(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {
+        "net",      "batch",    "median_ms",   "min_ms",           "images_per_s",    "cpus",
+        "first_ms", "start_ms", "peak_rss_mb", "activation_bytes", "workspace_bytes", NULL};
+    struct program_run run = PROGRAM("bench step --model lenet5 --batch 2 --seconds 0 --json");
+    assert_int_equal(run.code, 0);
+    assert_int_equal(expect_lines(run.out, keys), 1);
+    run = PROGRAM("bench step --model digits --batch 1 --seconds 0 --kernels");
+    program_expect_out(&run, 0, " ms the first step, ");
+    program_expect_out(&run, 0, "\nsgd_momentum ");
+    run = PROGRAM("bench step --model vgg");
+    program_expect_usage(&run, "no network \"vgg\"; there are: digits, lenet5");
+}
+
 static void ops_reports_every_operation(void **state)
 {
     (void)state;
@@ -160,6 +176,7 @@ int main(void)
         cmocka_unit_test(conv2d_reports_every_problem_in_every_direction),
         cmocka_unit_test(conv2d_takes_a_part_of_the_list_and_one_algorithm_or_each),
         cmocka_unit_test(conv2d_says_what_it_could_not_measure),
+        cmocka_unit_test(step_reports_time_and_memory),
         cmocka_unit_test(ops_reports_every_operation),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -391,8 +391,11 @@ static void every_named_network_is_built_and_counts_its_parameters(void **state)
     static const struct {
         const char *name;
         int64_t trained;
-    } networks[] = {
-        {"lenet5", 61706}, {"mlp", 101770}, {"resnet20", 272474}, {"resnet18", 11689512}};
+    } networks[] = {{"lenet5", 61706},
+                    {"mlp", 101770},
+                    {"resnet20", 272474},
+                    {"resnet18", 11689512},
+                    {"resnet50", 25557032}};
     for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
         clg_model *m;
         OK(clg_model_by_name(testing_context(), &(clg_network_desc){.name = networks[i].name}, NULL,

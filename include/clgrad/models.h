@@ -16,6 +16,8 @@ extern "C" {
  *   resnet18   for 3 x 224 x 224: He et al. 2015; names as in torchvision ("layer1.0.conv1.weight")
  *   resnet20   for 3 x 32 x 32: the network of that paper for CIFAR, with projection shortcuts;
  *              names in the same manner
+ *   resnet50   for 3 x 224 x 224: with bottlenecks, whose stride is that of the 3 x 3 convolution,
+ *              as in torchvision
  * They take other image sizes and numbers of channels as far as their layers do.
  */
 
@@ -26,7 +28,7 @@ CLG_API const char *clg_model_name(int i);
 typedef struct clg_network_desc {
     const char *name;
     clg_model_desc model; /* channels 0: channels, height and width are the network's own */
-    int64_t classes;      /* 0: the network's own: 10, and 1000 for resnet18 */
+    int64_t classes;      /* 0: the network's own: 10, 1000 for resnet18 and 50 */
 } clg_network_desc;
 
 /*

@@ -103,7 +103,8 @@ int cmd_train(int argc, char **argv)
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &a.data, "digits|DIR",
          "the embedded digits, or a folder of IDX files as of MNIST, plain or .gz", 0, 0},
-        {"model", CLI_TEXT, &a.model, "NAME", "digits, lenet5, mlp, resnet18 or resnet20", 0, 0},
+        {"model", CLI_TEXT, &a.model, "NAME", "digits, lenet5, mlp, resnet18, resnet20 or resnet50",
+         0, 0},
         {"epochs", CLI_INT, &a.epochs, "N", "passes over the training images", 0, 1e6},
         {"batch", CLI_INT, &a.batch, "N", "images in a step", 1, 1e6},
         {"lr", CLI_NUMBER, &a.lr, "RATE",

@@ -77,38 +77,68 @@ static clg_node mlp(clg_model *model, int64_t classes)
     return linear(model, x, "fc2", classes);
 }
 
-/* The basic block: two 3x3 convolutions around which the input goes, through a 1x1 convolution
- * where shape or stride change. */
-static clg_node block(clg_model *model, clg_node x, const char *name, int64_t filters,
-                      int64_t stride, bool project)
+/* The convolutions of a residual block, each with its batch norm; relu between them. */
+struct part {
+    const char *conv, *norm;
+    int64_t kernel;
+    bool strided;  /* has the block's stride */
+    int64_t times; /* filters, as a multiple of the stage's width */
+};
+
+/* What goes around them: the block's input, through a 1x1 convolution where shape or stride
+ * change. */
+static const struct part across = {"downsample.0", "downsample.1", 1, true, 0};
+
+static const struct part basic[] = {{"conv1", "bn1", 3, true, 1}, {"conv2", "bn2", 3, false, 1}};
+static const struct part bottleneck[] = {
+    {"conv1", "bn1", 1, false, 1}, {"conv2", "bn2", 3, true, 1}, {"conv3", "bn3", 1, false, 4}};
+
+struct residual {
+    const struct part *parts;
+    int num_parts, stages;
+    int64_t widths[4], depths[4]; /* of each stage */
+};
+
+static clg_node block_conv(clg_model *model, clg_node x, const char *block, const struct part *part,
+                           int64_t filters, int64_t stride)
 {
-    char names[6][48];
-    static const char *const parts[] = {"conv1", "bn1",          "conv2",
-                                        "bn2",   "downsample.0", "downsample.1"};
-    for (int i = 0; i < 6; i++)
-        snprintf(names[i], sizeof names[i], "%s.%s", name, parts[i]);
-    clg_conv2d_layer first = {
-        .filters = filters, .kernel = {3}, .stride = {stride}, .padding = {1, 1, 1, 1}};
-    clg_conv2d_layer second = {.filters = filters, .kernel = {3}, .padding = {1, 1, 1, 1}};
-    clg_conv2d_layer across = {.filters = filters, .kernel = {1}, .stride = {stride}};
-    clg_node y = clg_model_relu(model, conv_norm(model, x, names[0], names[1], first));
-    y = conv_norm(model, y, names[2], names[3], second);
+    char conv_name[64], norm_name[64];
+    snprintf(conv_name, sizeof conv_name, "%s.%s", block, part->conv);
+    snprintf(norm_name, sizeof norm_name, "%s.%s", block, part->norm);
+    int64_t pad = part->kernel / 2;
+    clg_conv2d_layer layer = {.filters = filters,
+                              .kernel = {part->kernel},
+                              .stride = {part->strided ? stride : 1},
+                              .padding = {pad, pad, pad, pad}};
+    return conv_norm(model, x, conv_name, norm_name, layer);
+}
+
+static clg_node block(clg_model *model, clg_node x, const char *name,
+                      const struct residual *network, int64_t width, int64_t stride, bool project)
+{
+    const struct part *last = &network->parts[network->num_parts - 1];
+    clg_node y = x;
+    for (const struct part *part = network->parts; part <= last; part++) {
+        y = block_conv(model, y, name, part, width * part->times, stride);
+        if (part < last)
+            y = clg_model_relu(model, y);
+    }
     if (project)
-        x = conv_norm(model, x, names[4], names[5], across);
+        x = block_conv(model, x, name, &across, width * last->times, stride);
     return clg_model_relu(model, clg_model_add(model, y, x, NULL));
 }
 
-static clg_node residual_stages(clg_model *model, clg_node x, const int64_t *widths, int stages,
-                                int depth)
+static clg_node residual_stages(clg_model *model, clg_node x, int64_t channels,
+                                const struct residual *network)
 {
-    int64_t channels = widths[0];
-    for (int i = 0; i < stages; i++)
-        for (int j = 0; j < depth; j++) {
+    for (int i = 0; i < network->stages; i++)
+        for (int j = 0; j < network->depths[i]; j++) {
             char name[32];
             snprintf(name, sizeof name, "layer%d.%d", i + 1, j);
-            int64_t stride = i > 0 && j == 0 ? 2 : 1;
-            x = block(model, x, name, widths[i], stride, stride > 1 || channels != widths[i]);
-            channels = widths[i];
+            int64_t stride = i > 0 && j == 0 ? 2 : 1, width = network->widths[i];
+            int64_t out = width * network->parts[network->num_parts - 1].times;
+            x = block(model, x, name, network, width, stride, stride > 1 || channels != out);
+            channels = out;
         }
     return x;
 }
@@ -121,21 +151,33 @@ static clg_node classifier(clg_model *model, clg_node x, int64_t classes)
 
 static clg_node resnet20(clg_model *model, int64_t classes)
 {
-    static const int64_t widths[] = {16, 32, 64};
+    static const struct residual network = {basic, 2, 3, {16, 32, 64}, {3, 3, 3}};
     clg_conv2d_layer stem = {.filters = 16, .kernel = {3}, .padding = {1, 1, 1, 1}};
     clg_node x = conv_norm(model, clg_model_input(model), "conv1", "bn1", stem);
-    x = residual_stages(model, clg_model_relu(model, x), widths, 3, 3);
-    return classifier(model, x, classes);
+    return classifier(model, residual_stages(model, clg_model_relu(model, x), 16, &network),
+                      classes);
 }
 
-static clg_node resnet18(clg_model *model, int64_t classes)
+/* The networks for large images. */
+static clg_node resnet(clg_model *model, int64_t classes, const struct residual *network)
 {
-    static const int64_t widths[] = {64, 128, 256, 512};
     clg_conv2d_layer stem = {.filters = 64, .kernel = {7}, .stride = {2}, .padding = {3, 3, 3, 3}};
     clg_node x = conv_norm(model, clg_model_input(model), "conv1", "bn1", stem);
     x = clg_model_max_pool2d(model, clg_model_relu(model, x), NULL,
                              &(clg_pool2d_layer){.size = {3}, .stride = {2}, .padding = {1, 1}});
-    return classifier(model, residual_stages(model, x, widths, 4, 2), classes);
+    return classifier(model, residual_stages(model, x, 64, network), classes);
+}
+
+static clg_node resnet18(clg_model *model, int64_t classes)
+{
+    static const struct residual network = {basic, 2, 4, {64, 128, 256, 512}, {2, 2, 2, 2}};
+    return resnet(model, classes, &network);
+}
+
+static clg_node resnet50(clg_model *model, int64_t classes)
+{
+    static const struct residual network = {bottleneck, 3, 4, {64, 128, 256, 512}, {3, 4, 6, 3}};
+    return resnet(model, classes, &network);
 }
 
 static const struct network {
@@ -145,7 +187,7 @@ static const struct network {
 } networks[] = {
     {"digits", 1, 8, 8, 10, digits},       {"lenet5", 1, 28, 28, 10, lenet5},
     {"mlp", 1, 28, 28, 10, mlp},           {"resnet18", 3, 224, 224, 1000, resnet18},
-    {"resnet20", 3, 32, 32, 10, resnet20},
+    {"resnet20", 3, 32, 32, 10, resnet20}, {"resnet50", 3, 224, 224, 1000, resnet50},
 };
 
 enum { NETWORKS = sizeof networks / sizeof networks[0] };
