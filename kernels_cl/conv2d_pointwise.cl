@@ -9,6 +9,7 @@
  */
 #include "common.clh"
 #include "conv2d_pointwise_args.clh"
+#include "conv2d_pixels.clh"
 #include "transpose.clh"
 
 #ifndef PX
@@ -28,7 +29,6 @@
 #define STREAM(value, pointer) __builtin_nontemporal_store(value, (__global float16 *)(pointer))
 #endif
 #endif
-#define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
 #ifndef STREAM
 #define STREAM(value, pointer) vstore16(value, 0, pointer)
 #endif
@@ -56,14 +56,6 @@ void store_lanes(__global float *y, float16 value, int count, int accumulate)
         y[i] = accumulate ? y[i] + lanes[i] : lanes[i];
 }
 
-/* Where pixel m lies on the side with the stride. */
-int place(const struct conv2d_pointwise_args *a, int m, int channels)
-{
-    const int row = m / a->q, image = row / a->p;
-    const int h = a->top + (row - image * a->p) * a->stride_h;
-    return ((image * a->h + h) * a->w + a->left + (m - row * a->q) * a->stride_w) * channels;
-}
-
 void clear_lanes(__global float *to, int count, int stream)
 {
     int i = 0;
@@ -78,8 +70,8 @@ void clear_lanes(__global float *to, int count, int stream)
 
 /* Zeros for the pixels of the result that lie between pixel m and the next ones, or between the
  * border and a pixel at it. */
-void clear_around(const struct conv2d_pointwise_args *a, __global float *y, int m, int lanes,
-                  int stream)
+void clear_around(const struct conv2d_pixels *a, __global float *y, int outputs, int m,
+                  int lanes, int stream)
 {
     const int row = m / a->q, q = m - row * a->q, image = row / a->p, p = row - image * a->p;
     const int h = a->top + p * a->stride_h, w = a->left + q * a->stride_w;
@@ -88,7 +80,7 @@ void clear_around(const struct conv2d_pointwise_args *a, __global float *y, int 
     for (int i = p == 0 ? 0 : h; i < end_h; i++)
         for (int j = q == 0 ? 0 : w; j < end_w; j++)
             if (i != h || j != w)
-                clear_lanes(y + ((image * a->h + i) * a->w + j) * a->outputs, lanes, stream);
+                clear_lanes(y + ((image * a->h + i) * a->w + j) * outputs, lanes, stream);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -98,7 +90,7 @@ __kernel void conv2d_pointwise(OUT(float, y), IN(float, x), IN(float, filter), I
 {
     __local int from_at[CHUNK + 2 * PX], to_at[CHUNK + 2 * PX];
     const int first = get_group_id(0) * a.pixels_per_group;
-    const int end = min(first + a.pixels_per_group, a.pixels);
+    const int end = min(first + a.pixels_per_group, a.pixels.count);
     const int first_block = get_group_id(1) * a.blocks_per_group;
     const int end_block =
         min(first_block + a.blocks_per_group, (a.outputs + LANES - 1) / LANES);
@@ -106,14 +98,15 @@ __kernel void conv2d_pointwise(OUT(float, y), IN(float, x), IN(float, filter), I
     for (int start = first; start < end; start += a.chunk) {
         const int count = min(a.chunk, end - start);
         for (int i = 0; i < count + 2 * PX; i++) {
-            const int m = min(start + i, a.pixels - 1);
-            from_at[i] = a.strided_in ? place(&a, m, a.terms) : m * a.terms;
-            to_at[i] = a.strided_in ? m * a.outputs : place(&a, m, a.outputs);
+            const int m = min(start + i, a.pixels.count - 1);
+            const int strided = strided_pixel(&a.pixels, m);
+            from_at[i] = (a.strided_in ? strided : m) * a.terms;
+            to_at[i] = (a.strided_in ? m : strided) * a.outputs;
         }
         if (a.clear && !accumulate) {
             const int k = first_block * LANES, end_k = min(end_block * LANES, a.outputs);
             for (int i = 0; i < count; i++)
-                clear_around(&a, AT(y) + k, start + i, end_k - k, stream);
+                clear_around(&a.pixels, AT(y) + k, a.outputs, start + i, end_k - k, stream);
         }
         for (int block = first_block; block < end_block; block++) {
             const int k = block * LANES, lanes = min(LANES, a.outputs - k);

@@ -5,14 +5,13 @@
  * The gradient of the input is the same product with the transposed filter. With a stride it
  * writes zeros to the pixels that no window saw, and multiplies none of them.
  */
-#include "ops/conv2d_problem.h"
+#include "ops/conv2d_pointwise.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "conv2d_pointwise_args.clh"
 #include "ops/conv2d_cost.h"
 
 struct tiling {
@@ -64,14 +63,14 @@ static void choose_groups(struct layout *l, const clg_device_info *device)
 {
     enum { GROUPS_A_UNIT = 16, CACHED_FILTER = 128 * 1024 };
     struct conv2d_pointwise_args *t = &l->args;
-    const int tiles = divide_up(t->pixels, l->tiling.px), lanes = 16 * l->tiling.kv;
+    const int tiles = divide_up(t->pixels.count, l->tiling.px), lanes = 16 * l->tiling.kv;
     const int blocks = divide_up(t->outputs, lanes);
     const double wanted = (double)GROUPS_A_UNIT * device->compute_units;
     double least = INFINITY;
     for (int per_group = blocks; per_group > 0; per_group--) {
         double block_groups = divide_up(blocks, per_group);
         double pixel_groups = fmin(ceil(wanted / block_groups), tiles);
-        double read = block_groups * t->pixels + pixel_groups * t->outputs;
+        double read = block_groups * t->pixels.count + pixel_groups * t->outputs;
         if (per_group > 1 && (double)per_group * lanes * t->terms > CACHED_FILTER)
             continue;
         if (pixel_groups * block_groups < wanted)
@@ -82,7 +81,7 @@ static void choose_groups(struct layout *l, const clg_device_info *device)
             t->pixels_per_group = divide_up(tiles, (int)pixel_groups) * l->tiling.px;
         }
     }
-    l->pixel_groups = divide_up(t->pixels, t->pixels_per_group);
+    l->pixel_groups = divide_up(t->pixels.count, t->pixels_per_group);
     l->block_groups = divide_up(blocks, t->blocks_per_group);
 }
 
@@ -92,18 +91,10 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     enum { CHUNK = 48, CACHED_PIXELS = 48 * 1024 };
     bool forward = direction == CLG_CONV2D_FORWARD;
     struct layout l = {
-        .args = {.pixels = a->n * a->p * a->q,
+        .args = {.pixels = clg__pointwise_pixels(a),
                  .terms = forward ? a->c : a->k,
                  .outputs = forward ? a->k : a->c,
-                 .p = a->p,
-                 .q = a->q,
                  .strided_in = forward,
-                 .h = a->h,
-                 .w = a->w,
-                 .stride_h = a->stride_h,
-                 .stride_w = a->stride_w,
-                 .top = -a->pad_top,
-                 .left = -a->pad_left,
                  .relu = forward && a->relu,
                  .clear = !forward && a->p * a->q < a->h * a->w},
         .output_stride = forward ? a->c : 1,
@@ -115,8 +106,8 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     l.packed_count = (int64_t)divide_up(t->outputs, lanes) * lanes * t->terms;
     int chunk = CACHED_PIXELS / t->terms < CHUNK ? CACHED_PIXELS / t->terms : CHUNK;
     t->chunk = divide_up(chunk > 0 ? chunk : 1, l.tiling.px) * l.tiling.px;
-    t->stream =
-        sizeof(float) * (uint64_t)t->pixels * (uint64_t)t->outputs > device->global_cache / 2;
+    int64_t result = forward ? clg__conv2d_y_count(a) : clg__conv2d_x_count(a);
+    t->stream = sizeof(float) * (uint64_t)result > device->global_cache / 2;
     choose_groups(&l, device);
     return l;
 }
@@ -127,8 +118,8 @@ static bool is_inside(int outputs, int stride, int pad, int size)
     return pad <= 0 && (int64_t)(outputs - 1) * stride - pad < size;
 }
 
-static bool pointwise_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
-                               const clg_device_info *device, const char **why_not)
+bool clg__pointwise_refuses(const struct conv2d_args *a, const clg_device_info *device,
+                            const char **why_not)
 {
     const struct {
         bool refused;
@@ -141,15 +132,37 @@ static bool pointwise_supports(const struct conv2d_args *a, clg_conv2d_direction
         {!is_inside(a->p, a->stride_h, a->pad_top, a->h) ||
              !is_inside(a->q, a->stride_w, a->pad_left, a->w),
          "no padding"},
-        {lay_out(a, direction, device).packed_count > INT32_MAX,
-         "the packed filter has 2^31 elements or more"},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].refused) {
             *why_not = reasons[i].why;
-            return false;
+            return true;
         }
-    return true;
+    return false;
+}
+
+struct conv2d_pixels clg__pointwise_pixels(const struct conv2d_args *a)
+{
+    return (struct conv2d_pixels){
+        .count = a->n * a->p * a->q,
+        .p = a->p,
+        .q = a->q,
+        .h = a->h,
+        .w = a->w,
+        .stride_h = a->stride_h,
+        .stride_w = a->stride_w,
+        .top = -a->pad_top,
+        .left = -a->pad_left,
+    };
+}
+
+static bool pointwise_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
+                               const clg_device_info *device, const char **why_not)
+{
+    if (clg__pointwise_refuses(a, device, why_not))
+        return false;
+    *why_not = "the packed filter has 2^31 elements or more";
+    return lay_out(a, direction, device).packed_count <= INT32_MAX;
 }
 
 static size_t pointwise_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -163,9 +176,9 @@ static double pointwise_cost(const struct conv2d_args *a, clg_conv2d_direction d
 {
     struct layout l = lay_out(a, direction, device);
     double floats = (double)clg__conv2d_y_count(a);
-    floats += direction == CLG_CONV2D_FORWARD ? (double)l.args.pixels * l.args.terms
+    floats += direction == CLG_CONV2D_FORWARD ? (double)l.args.pixels.count * l.args.terms
                                               : (double)clg__conv2d_x_count(a);
-    double flop = 2 * tiling_cost(l.tiling, l.args.outputs) * l.args.terms * l.args.pixels;
+    double flop = 2 * tiling_cost(l.tiling, l.args.outputs) * l.args.terms * l.args.pixels.count;
     double computing = clg__conv2d_seconds(device, flop, 0.9, 2);
     double moving = floats * sizeof(float) / clg__device_bandwidth(device);
     return fmax(computing, moving) + 8.0 * (double)l.packed_count / clg__device_bandwidth(device);

@@ -26,7 +26,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
 #define CLG__CONV2D_BACKWARD_DATA_LIST(X)                                                          \
     X(pointwise) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
 #define CLG__CONV2D_BACKWARD_FILTER_LIST(X)                                                        \
-    X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
+    X(pointwise) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
 
 #define CLG__CONV2D_DECLARE_FORWARD(name)                                                          \
     extern const struct clg__algorithm clg__conv2d_forward_##name;

@@ -1,0 +1,123 @@
+/*
+ * Filter gradient of 1x1 convolutions for CPU-like devices, channels last: a matrix product over
+ * pixels, with CT rows by KV vectors of 16 lanes in registers. The lanes are the channels of x and
+ * the rows those of dy, or the other way round, as the host likes it.
+ * One work-item is one group and has a block of lanes, some rows, and a slice of the pixels. It
+ * copies the lanes of a chunk of pixels to local memory, pixel after pixel, and reads the rows
+ * where they lie. A chunk's sums are added to `partial` [slice][row][lane].
+ * conv2d_pointwise_join adds the slices in order: the bits do not depend on scheduling.
+ */
+#include "common.clh"
+#include "conv2d_pointwise_args.clh"
+#include "conv2d_pixels.clh"
+#include "transpose.clh"
+
+#ifndef CT
+#define CT 6
+#endif
+#ifndef KV
+#define KV 4
+#endif
+
+#define LANES (16 * KV)
+#define CHUNK 128
+#define UNROLL_C __attribute__((opencl_unroll_hint(CT)))
+#define UNROLL_V __attribute__((opencl_unroll_hint(KV)))
+
+/* The lanes of one pixel, zeros behind the last one. */
+void pack_pixel(__local float16 *to, __global const float *from, int there)
+{
+    if (there >= LANES) {
+        UNROLL_V for (int v = 0; v < KV; v++)
+            to[v] = vload16(v, from);
+        return;
+    }
+    for (int i = 0; i < LANES; i++)
+        ((__local float *)to)[i] = i < there ? from[i] : 0.0f;
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv2d_pointwise_filter(OUT(float, partial), IN(float, lanes), IN(float, rows),
+                                      const struct conv2d_pointwise_filter_args a,
+                                      const int accumulate)
+{
+    __local float16 packed[CHUNK * KV];
+    __local int at[CHUNK];
+    const int lane = get_group_id(0) * LANES, slice = get_group_id(2);
+    const int first_row = get_group_id(1) * a.rows_per_group;
+    const int end_row = min(first_row + a.rows_per_group, a.rows);
+    const int first = slice * a.pixels_per_slice;
+    const int end = min(first + a.pixels_per_slice, a.pixels.count);
+    __global float *sums_at = AT(partial) + (ulong)slice * a.rows * a.lane_pitch + lane;
+    for (int start = first; start < end; start += a.chunk) {
+        const int count = min(a.chunk, end - start), keep = accumulate || start > first;
+        for (int i = 0; i < count; i++) {
+            const int m = start + i, strided = strided_pixel(&a.pixels, m);
+            at[i] = (a.strided_lanes ? m : strided) * a.rows;
+            pack_pixel(packed + i * KV,
+                       AT(lanes) + (a.strided_lanes ? strided : m) * a.lanes + lane,
+                       a.lanes - lane);
+        }
+        for (int row = first_row; row < end_row; row += CT) {
+            /* The last tile is moved back; what belongs to the tile before is not stored. */
+            const int r = min(row, a.rows - CT);
+            float16 sums[CT][KV];
+            UNROLL_C for (int i = 0; i < CT; i++)
+                UNROLL_V for (int v = 0; v < KV; v++)
+                    sums[i][v] = 0.0f;
+            for (int m = 0; m < count; m++) {
+                __global const float *from = AT(rows) + r + at[m];
+                PREFETCH(from + 16);
+                float16 line[KV];
+                UNROLL_V for (int v = 0; v < KV; v++)
+                    line[v] = packed[m * KV + v];
+                UNROLL_C for (int i = 0; i < CT; i++)
+                    UNROLL_V for (int v = 0; v < KV; v++)
+                        sums[i][v] = fma((float16)(from[i]), line[v], sums[i][v]);
+            }
+            UNROLL_C for (int i = 0; i < CT; i++) {
+                __global float *to = sums_at + (r + i) * a.lane_pitch;
+                if (r + i >= row)
+                    UNROLL_V for (int v = 0; v < KV; v++)
+                        vstore16(keep ? sums[i][v] + vload16(v, to) : sums[i][v], v, to);
+            }
+        }
+    }
+}
+
+/* dw = the sum of the slices, or dw plus it. A group has 16 rows by 16 lanes; dw has rows and
+ * columns like partial, or with `transposed` the other way round. */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv2d_pointwise_join(OUT(float, dw), IN(float, partial), const int rows,
+                                    const int lanes, const int lane_pitch, const int slices,
+                                    const int transposed, const int accumulate)
+{
+    const int lane = get_group_id(0) * 16, row = get_group_id(1) * 16;
+    __global const float *from = AT(partial) + row * lane_pitch + lane;
+    float16 sums[16], scratch[16];
+    UNROLL_16 for (int i = 0; i < 16; i++)
+        sums[i] = 0.0f;
+    for (int slice = 0; slice < slices; slice++) {
+        UNROLL_16 for (int i = 0; i < 16; i++)
+            sums[i] += vload16(0, from + min(i, rows - 1 - row) * lane_pitch);
+        from += (ulong)rows * lane_pitch;
+    }
+    if (transposed) {
+        TRANSPOSE_16(sums, scratch)
+    }
+    const int height = min(16, transposed ? lanes - lane : rows - row);
+    const int width = min(16, transposed ? rows - row : lanes - lane);
+    const int pitch = transposed ? rows : lanes;
+    __global float *to = AT(dw) + (transposed ? lane * rows + row : row * lanes + lane);
+    UNROLL_16 for (int i = 0; i < 16; i++) {
+        if (i < height && width == 16) {
+            vstore16(accumulate ? sums[i] + vload16(0, to + i * pitch) : sums[i], 0,
+                     to + i * pitch);
+        } else if (i < height) {
+            float line[16];
+            vstore16(sums[i], 0, line);
+            for (int j = 0; j < width; j++)
+                to[i * pitch + j] = accumulate ? to[i * pitch + j] + line[j] : line[j];
+        }
+    }
+}
