@@ -56,14 +56,15 @@ static bool run_example(const struct example *e, const char *algorithm)
     return true;
 }
 
-/* Runs `test` for the library's choice and for every algorithm by name. */
+/* Runs `test` for the library's choice and for every exact algorithm by name. */
 static void for_every_algorithm(void (*test)(const char *algorithm))
 {
     const char *names[16];
     size_t count = clg_conv2d_algorithms(CLG_CONV2D_FORWARD, names, 16);
     test(NULL);
     for (size_t i = 0; i < count; i++)
-        test(names[i]);
+        if (clg_conv2d_algorithm_exact(CLG_CONV2D_FORWARD, names[i]))
+            test(names[i]);
 }
 
 static void expect_equal(const double *got, const double *want, size_t count)

@@ -31,6 +31,8 @@ const struct conv2d_case conv2d_cases[] = {
     {"reflect padding",         2, 2, 5, 6,   3, 3, 3, {1, 2}, {2, 1, 3, 2}, {1, 1}, 1, CLG_PAD_REFLECT, false},
     {"replicate padding",       1, 3, 4, 5,   2, 3, 3, {2, 1}, {5, 1, 1, 6}, {1, 1}, 1, CLG_PAD_REPLICATE, false},
     {"circular padding",        1, 2, 4, 5,   3, 3, 3, {1, 1}, {4, 1, 1, 5}, {2, 1}, 1, CLG_PAD_CIRCULAR, false},
+    {"3x3 off the image",       3, 17, 10, 7, 19, 3, 3, {1, 1}, {-1, 4, 3, 0}, {1, 1}, 1, CLG_PAD_ZEROS, false},
+    {"3x3 tiles cut short",     7, 40, 9, 11, 100, 3, 3, {1, 1}, {1, 0, 0, 2}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"70 channels, 33 filters", 2, 70, 13, 15, 33, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"64 and 64 at 28",         2, 64, 28, 28, 64, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"LeNet first layer",       9, 1, 28, 28, 6, 5, 5, {1, 1}, {2, 2, 2, 2}, {1, 1}, 1, CLG_PAD_ZEROS, true},

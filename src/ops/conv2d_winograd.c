@@ -1,0 +1,242 @@
+/*
+ * Winograd convolution for CPU-like devices, channels last; kernels in conv2d_winograd.cl and
+ * conv2d_winograd_filter.cl. winograd4 makes tiles of 4 x 4 outputs from 36 products in place of
+ * 144, winograd2 tiles of 2 x 2 from 16 in place of 36.
+ *
+ * The gradient of the input is the same kernel: dx is a convolution of dy with the rotated filter.
+ */
+#include "ops/conv2d_problem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "conv2d_winograd_args.clh"
+#include "ops/conv2d_cost.h"
+
+/* Tiles and vectors of 16 outputs of a register tile. */
+struct tiling {
+    int px, kv;
+};
+
+/* 24 of the 32 vector registers of AVX-512 hold sums; narrower devices have 16 registers of half a
+ * vector. */
+static const struct tiling wide_tilings[] = {{6, 4}, {12, 2}, {24, 1}};
+static const struct tiling narrow_tilings[] = {{6, 1}};
+
+struct layout {
+    int tile;
+    struct tiling tiling;
+    struct conv2d_winograd_args args;
+    int output_stride, term_stride; /* of the filter */
+    bool rotate;                    /* its taps */
+    int groups;
+    size_t filter_floats; /* transformed */
+    size_t input_bytes, product_bytes, patch_bytes;
+    double flop; /* what the work takes as long as */
+};
+
+static int divide_up(int value, int by)
+{
+    return (value + by - 1) / by;
+}
+
+/* Fills in what follows from the geometry, the tiling and the tiles of a group. The estimate is
+ * that of measurements: products at 0.85 of the peak, and each point of the transforms as long as
+ * 16 operations, for each channel and output of a tile and for each pair of the filter. */
+static void finish(struct layout *l, const clg_device_info *device)
+{
+    const struct conv2d_winograd_args *w = &l->args;
+    const int points = (l->tile + 2) * (l->tile + 2), lanes = 16 * l->tiling.kv;
+    const int channels = divide_up(w->c, 16) * 16, outputs = divide_up(w->k, lanes) * lanes;
+    l->groups = divide_up(w->tiles, w->block);
+    l->filter_floats =
+        (size_t)(outputs / lanes) * (size_t)points * ((size_t)w->c * (size_t)lanes + 16);
+    l->input_bytes = (size_t)points * ((size_t)w->block * (size_t)channels + 16) * sizeof(float);
+    l->product_bytes = (size_t)points * ((size_t)w->block * (size_t)lanes + 16) * sizeof(float);
+    l->patch_bytes = (size_t)points * 16 * sizeof(float);
+    const int units = (int)device->compute_units;
+    double tiles = (double)(w->block < w->tiles ? w->block : w->tiles) + 0.5;
+    double tile_flop = 2.0 * w->c * outputs / 0.85 + 16.0 * (channels + outputs);
+    double filter_flop = 16.0 * w->c * outputs;
+    l->flop = points * (tiles * divide_up(l->groups, units) * units * tile_flop + filter_flop);
+}
+
+/* The tiling and the tiles of a group that take least, of those that fit into half of the local
+ * memory; fits nothing, that of the least tiles. */
+static void choose_block(struct layout *l, const clg_device_info *device)
+{
+    enum { MOST = 48 };
+    const bool wide = device->vector_width_float >= 16;
+    const struct tiling *tilings = wide ? wide_tilings : narrow_tilings;
+    const size_t count = wide ? sizeof wide_tilings / sizeof wide_tilings[0] : 1;
+    struct layout best = {.flop = INFINITY};
+    for (size_t i = 0; i < count; i++)
+        for (int block = tilings[i].px; block <= MOST; block += tilings[i].px) {
+            l->tiling = tilings[i];
+            l->args.block = block;
+            finish(l, device);
+            size_t bytes = l->input_bytes + l->product_bytes + l->patch_bytes;
+            bool first = best.flop == INFINITY;
+            if (first || (bytes <= device->local_memory / 2 && l->flop < best.flop))
+                best = *l;
+        }
+    *l = best;
+}
+
+static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                             const clg_device_info *device)
+{
+    const bool forward = direction == CLG_CONV2D_FORWARD;
+    const int taps = a->r * a->s;
+    struct layout l = {
+        .tile = tile,
+        .output_stride = forward ? a->c * taps : taps,
+        .term_stride = forward ? taps : a->c * taps,
+        .rotate = !forward,
+        .args =
+            {
+                .c = forward ? a->c : a->k,
+                .h = forward ? a->h : a->p,
+                .w = forward ? a->w : a->q,
+                .k = forward ? a->k : a->c,
+                .p = forward ? a->p : a->h,
+                .q = forward ? a->q : a->w,
+                .first_h = forward ? -a->pad_top : a->pad_top - 2,
+                .first_w = forward ? -a->pad_left : a->pad_left - 2,
+                .relu = a->relu,
+            },
+    };
+    struct conv2d_winograd_args *w = &l.args;
+    w->tiles_h = divide_up(w->p, tile);
+    w->tiles_w = divide_up(w->q, tile);
+    w->tiles = a->n * w->tiles_h * w->tiles_w;
+    choose_block(&l, device);
+    return l;
+}
+
+static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                     const clg_device_info *device, const char **why_not)
+{
+    const struct {
+        bool refused;
+        const char *why;
+    } reasons[] = {
+        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
+        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
+        {a->groups != 1, "one group only"},
+        {a->r != 3 || a->s != 3, "windows of 3x3 only"},
+        {a->stride_h != 1 || a->stride_w != 1, "stride 1 only"},
+        {a->dilation_h != 1 || a->dilation_w != 1, "dense windows only"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].refused) {
+            *why_not = reasons[i].why;
+            return false;
+        }
+    struct layout l = lay_out(a, direction, tile, device);
+    *why_not = "the transformed tiles do not fit into local memory";
+    return l.input_bytes + l.product_bytes + l.patch_bytes <= device->local_memory;
+}
+
+/* Each group reads the whole transformed filter: from memory where it leaves no room for anything
+ * else in the last cache. */
+static double cost(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                   const clg_device_info *device)
+{
+    struct layout l = lay_out(a, direction, tile, device);
+    double filter = sizeof(float) * (double)l.filter_floats;
+    double readings = filter > 0.75 * (double)device->global_cache ? l.groups : 0;
+    return clg__conv2d_seconds(device, l.flop, 0.9, 2) +
+           (2 + readings) * filter / clg__device_bandwidth(device);
+}
+
+struct state {
+    struct layout layout;
+    struct clg__kernel *filter, *main;
+};
+
+static void release(void *pointer)
+{
+    struct state *state = pointer;
+    if (!state)
+        return;
+    clg__kernel_destroy(state->filter);
+    clg__kernel_destroy(state->main);
+    free(state);
+}
+
+static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
+                          clg_conv2d_direction direction, int tile, void **out)
+{
+    struct state *state = calloc(1, sizeof *state);
+    if (!state)
+        return clg__fail_alloc("a Winograd convolution");
+    state->layout = lay_out(a, direction, tile, &ctx->info);
+    char options[64];
+    snprintf(options, sizeof options, "-DTILE=%d", tile);
+    clg_status status = clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_filter",
+                                           options, &state->filter);
+    snprintf(options, sizeof options, "-DTILE=%d -DPX=%d -DKV=%d", tile, state->layout.tiling.px,
+             state->layout.tiling.kv);
+    if (status == CLG_OK)
+        status =
+            clg__kernel_create(ctx, "conv2d_winograd", "conv2d_winograd", options, &state->main);
+    if (status != CLG_OK) {
+        release(state);
+        return status;
+    }
+    *out = state;
+    return CLG_OK;
+}
+
+/* in[0] is the input of the convolution, x or dy; in[2] the bias or nothing. */
+static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
+{
+    const struct state *state = pointer;
+    const struct layout *l = &state->layout;
+    const struct conv2d_winograd_args *w = &l->args;
+    enum { SPAN = 64 };
+    const struct clg__grid filters = {
+        2, {(size_t)divide_up(w->k, 16), (size_t)divide_up(w->c, SPAN)}, {1, 1}};
+    CLG__TRY(CLG__LAUNCH(stream, state->filter, filters, clg__arg_mem(op->workspace),
+                         clg__arg_mem(op->in[1]), clg__arg_int(w->k), clg__arg_int(w->c),
+                         clg__arg_int(l->output_stride), clg__arg_int(l->term_stride),
+                         clg__arg_int(l->rotate), clg__arg_int(16 * l->tiling.kv),
+                         clg__arg_int(SPAN)));
+    const struct clg__grid grid = {1, {(size_t)l->groups}, {1}};
+    return CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
+                       clg__arg_mem(op->workspace), clg__arg_mem(op->in[2]),
+                       clg__arg_struct(w, sizeof *w), clg__arg_int(op->in[2].object != NULL),
+                       clg__arg_int(op->accumulate), clg__arg_local(l->input_bytes),
+                       clg__arg_local(l->product_bytes), clg__arg_local(l->patch_bytes));
+}
+
+/* The functions of one tile size, for the table. */
+#define WINOGRAD(name, tile)                                                                       \
+    static bool name##_supports(const struct conv2d_args *a, clg_conv2d_direction direction,       \
+                                const clg_device_info *device, const char **why_not)               \
+    {                                                                                              \
+        return supports(a, direction, tile, device, why_not);                                      \
+    }                                                                                              \
+    static size_t name##_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,    \
+                                   const clg_device_info *device)                                  \
+    {                                                                                              \
+        return lay_out(a, direction, tile, device).filter_floats * sizeof(float);                  \
+    }                                                                                              \
+    static double name##_cost(const struct conv2d_args *a, clg_conv2d_direction direction,         \
+                              const clg_device_info *device)                                       \
+    {                                                                                              \
+        return cost(a, direction, tile, device);                                                   \
+    }                                                                                              \
+    static clg_status name##_prepare(clg_context *ctx, const struct conv2d_args *a,                \
+                                     clg_conv2d_direction direction, void **state)                 \
+    {                                                                                              \
+        return prepare(ctx, a, direction, tile, state);                                            \
+    }                                                                                              \
+    CLG__CONV2D_ALGORITHM_FUSING(name, forward, CLG_CONV2D_FORWARD, false, true);                  \
+    CLG__CONV2D_ALGORITHM(name, backward_data, CLG_CONV2D_BACKWARD_DATA, false)
+
+WINOGRAD(winograd4, 4);
+WINOGRAD(winograd2, 2);
