@@ -20,9 +20,9 @@
 struct launch {
     struct conv2d_tile_args args;
     struct conv2d_pack_args pack;
-    int images, chunks;             /* groups along the second and third axis */
-    size_t packed_at, packed_count; /* floats in the workspace */
-    size_t patch_bytes;
+    int bands, image_groups, chunks; /* groups along each axis */
+    size_t packed_at, packed_count;  /* floats in the workspace */
+    size_t patch_bytes, rest_bytes;
 };
 
 enum { MAX_PHASES = 16 };
@@ -38,10 +38,11 @@ struct launches {
     size_t packed_count;
 };
 
-/* Register tiles: 28 to 30 of the 32 vector registers of AVX-512 hold sums, or fewer where a row
- * or the channels are short. */
-static const struct tiling tilings[] = {{14, 2}, {7, 4},  {6, 4}, {12, 2},
-                                        {10, 2}, {16, 1}, {28, 1}};
+/* Register tiles: 24 to 28 of the 32 vector registers of AVX-512 hold sums, or fewer where a row
+ * or the channels are short. Narrower devices have 16 registers of half a vector. */
+static const struct tiling tilings[] = {{14, 2}, {7, 4}, {6, 4},  {12, 2},
+                                        {10, 2}, {9, 3}, {16, 1}, {28, 1}};
+static const struct tiling narrow_tiling = {6, 1};
 
 /* Multiply-adds that a tiling spends on q pixels and k outputs, weighted by what a tile's own loads
  * cost: px broadcasts and kv vectors for px x kv multiply-adds. */
@@ -53,8 +54,10 @@ static double tiling_cost(struct tiling t, int q, int k)
     return tiles * t.px * blocks * lanes * (loads > 1 ? loads : 1);
 }
 
-static struct tiling choose_tiling(int q, int k)
+static struct tiling choose_tiling(const clg_device_info *device, int q, int k)
 {
+    if (device->vector_width_float < 16)
+        return narrow_tiling;
     struct tiling best = tilings[0];
     for (size_t i = 1; i < sizeof tilings / sizeof tilings[0]; i++)
         if (tiling_cost(tilings[i], q, k) < tiling_cost(best, q, k))
@@ -62,9 +65,34 @@ static struct tiling choose_tiling(int q, int k)
     return best;
 }
 
+static int divide_up(int value, int by)
+{
+    return (value + by - 1) / by;
+}
+
 static int round_up(int value, int to)
 {
-    return (value + to - 1) / to * to;
+    return divide_up(value, to) * to;
+}
+
+static int at_most(int value, int most)
+{
+    return value < most ? value : most;
+}
+
+static int at_least(int value, int least)
+{
+    return value > least ? value : least;
+}
+
+static int greatest_divisor(int a, int b)
+{
+    while (b) {
+        int rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
 }
 
 /* Floats from one patch column to the next. Many channels get an odd number of vectors, so that
@@ -73,41 +101,108 @@ static int cell_of(int c)
 {
     if (c < 64)
         return c;
-    int vectors = round_up(c, 16) / 16;
+    int vectors = divide_up(c, 16);
     return 16 * (vectors | 1);
 }
 
-/* Fills in what follows from the geometry: cells, chunks, sizes, the place in the workspace. */
-static void finish(struct launches *all, struct launch *l)
+/* Channels of one pass: all of them if a block's filter stays in the second-level cache along with
+ * the patch, otherwise parts of which one does. */
+static int choose_part(int c, int taps, int lanes)
 {
-    enum { CACHED_FILTER = 512 * 1024, MIN_GROUPS = 64 };
-    const int lanes = 16 * all->tiling.kv;
-    const int blocks = round_up(l->args.k, lanes) / lanes;
-    size_t block =
-        (size_t)l->args.taps_h * (size_t)l->args.taps_w * (size_t)l->args.c * (size_t)lanes;
-    int chunk = block ? (int)(CACHED_FILTER / (block * sizeof(float))) : blocks;
-    chunk = chunk < 1 ? 1 : chunk > blocks ? blocks : chunk;
-    while (chunk > 1 && l->args.p * l->images * ((blocks + chunk - 1) / chunk) < MIN_GROUPS)
-        chunk--;
-    l->args.blocks_per_group = chunk;
-    l->chunks = (blocks + chunk - 1) / chunk;
-    l->args.cell = cell_of(l->args.c);
-    int columns = (all->tiling.px - 1) * l->args.step_w + (l->args.taps_w - 1) * l->args.tap_w + 1;
-    l->patch_bytes = (size_t)l->args.taps_h * (size_t)(columns > 0 ? columns : 0) *
-                     (size_t)l->args.cell * sizeof(float);
-    l->pack.lanes = lanes;
-    l->packed_count = (size_t)blocks * block;
-    l->packed_at = all->packed_count;
-    all->packed_count += (l->packed_count + 63) / 64 * 64;
+    enum { WHOLE = 80 * 1024, PART = 40 * 1024 };
+    if (taps * c <= WHOLE / lanes)
+        return c;
+    int most = at_least(PART / (taps * lanes), 16);
+    return round_up(divide_up(c, divide_up(c, most)), 16);
 }
 
-static void lay_out_forward(const struct conv2d_args *a, struct launches *all)
+static size_t row_bytes(const struct conv2d_tile_args *t, int px, int span)
 {
-    all->tiling = choose_tiling(a->q, a->k);
+    int columns = (at_least(span, px) - 1) * t->step_w + (t->taps_w - 1) * t->tap_w + 1;
+    return (size_t)at_least(columns, 0) * (size_t)t->cell * sizeof(float);
+}
+
+/* Cuts the outputs into groups: `chunks` along k, the rest along images, rows and columns. */
+static void cut(struct launch *l, int px, int chunks, size_t patch_bytes, int wanted)
+{
+    struct conv2d_tile_args *t = &l->args;
+    int blocks = divide_up(t->k, l->pack.lanes), rows_of_period = divide_up(t->p, t->period);
+    t->blocks_per_group = divide_up(blocks, chunks);
+    l->chunks = divide_up(blocks, t->blocks_per_group);
+    wanted = divide_up(wanted, l->chunks);
+    t->span = round_up(t->q, px);
+    while (t->span > px && row_bytes(t, px, t->span) * (size_t)t->taps_h > patch_bytes)
+        t->span -= px;
+    t->spans = divide_up(t->q, t->span);
+    size_t row = row_bytes(t, px, t->span);
+    int fit = row ? (int)(patch_bytes / row) : t->p;
+    int most = at_least((fit - t->taps_h) / t->jump + 1, 1);
+    int bands =
+        at_least(divide_up(wanted, t->n * t->period * t->spans), divide_up(rows_of_period, most));
+    t->rows = divide_up(rows_of_period, at_most(bands, rows_of_period));
+    bands = divide_up(rows_of_period, t->rows);
+    l->bands = bands * t->period * t->spans;
+    t->patch_rows = t->taps_h ? (t->rows - 1) * t->jump + t->taps_h : 0;
+    t->images = 1;
+    if (bands == 1 && t->patch_rows > 0)
+        t->images = at_most(fit / t->patch_rows, t->n * l->bands / at_least(wanted, l->bands));
+    t->images = at_least(t->images, 1);
+    l->image_groups = divide_up(t->n, t->images);
+    t->columns = (int)(row / sizeof(float)) / t->cell;
+    l->patch_bytes = row * (size_t)t->patch_rows * (size_t)t->images;
+    l->rest_bytes = t->part < t->c ? (size_t)t->images * (size_t)t->rows * (size_t)t->span *
+                                         (size_t)l->pack.lanes * sizeof(float)
+                                   : 0;
+}
+
+/* Bytes that all groups move before they multiply: each position reads the filter of its chunk,
+ * each chunk copies the patches. */
+static double moved(const struct launch *l)
+{
+    double positions = (double)l->bands * l->image_groups;
+    return positions * (double)l->packed_count * sizeof(float) +
+           2 * positions * l->chunks * (double)l->patch_bytes;
+}
+
+/* Fills in what follows from the geometry: cells, groups, sizes, the place in the workspace. */
+static void finish(struct launches *all, struct launch *l, const clg_device_info *device)
+{
+    enum { PATCH_BYTES = 256 * 1024, GROUPS_A_UNIT = 16 };
+    const int px = all->tiling.px, lanes = 16 * all->tiling.kv;
+    struct conv2d_tile_args *t = &l->args;
+    const int blocks = divide_up(t->k, lanes), taps = t->taps_h * t->taps_w;
+    if (t->taps_h < 2)
+        t->tap_h = t->step_h;
+    t->period = t->tap_h / greatest_divisor(t->step_h, t->tap_h);
+    t->jump = t->period * t->step_h / t->tap_h;
+    t->cell = cell_of(t->c);
+    t->part = choose_part(t->c, taps, lanes);
+    t->taps_at_once = t->tap_w == 1 && t->cell == t->c && t->part == t->c ? t->taps_w : 1;
+    l->pack.lanes = lanes;
+    l->pack.part = t->part;
+    l->packed_count = (size_t)blocks * (size_t)lanes * (size_t)t->c * (size_t)taps;
+    l->packed_at = all->packed_count;
+    all->packed_count += (l->packed_count + 63) / 64 * 64;
+    size_t patch_bytes = device->local_memory / 3;
+    if (patch_bytes > PATCH_BYTES)
+        patch_bytes = PATCH_BYTES;
+    struct launch best = *l;
+    for (int chunks = 1; chunks <= blocks; chunks++) {
+        cut(l, px, chunks, patch_bytes, GROUPS_A_UNIT * (int)device->compute_units);
+        if (chunks == 1 || moved(l) < moved(&best))
+            best = *l;
+    }
+    *l = best;
+}
+
+static void lay_out_forward(const struct conv2d_args *a, const clg_device_info *device,
+                            struct launches *all)
+{
+    all->tiling = choose_tiling(device, a->q, a->k);
     all->count = 1;
     struct launch *l = &all->items[0];
-    l->images = a->n;
     l->args = (struct conv2d_tile_args){
+        .n = a->n,
         .c = a->c,
         .h = a->h,
         .w = a->w,
@@ -137,12 +232,14 @@ static void lay_out_forward(const struct conv2d_args *a, struct launches *all)
         .step_w = 1,
         .output_stride = a->c * a->r * a->s,
         .term_stride = a->r * a->s,
-        .row_stride = a->s,
+        .r = a->r,
+        .s = a->s,
     };
-    finish(all, l);
+    finish(all, l, device);
 }
 
-static void lay_out_phase(const struct conv2d_args *a, struct launches *all, int at_h, int at_w)
+static void lay_out_phase(const struct conv2d_args *a, const clg_device_info *device,
+                          struct launches *all, int at_h, int at_w)
 {
     const struct conv2d_phase h =
         clg__conv2d_phase(at_h, a->h, a->r, a->pad_top, a->dilation_h, a->stride_h);
@@ -151,8 +248,8 @@ static void lay_out_phase(const struct conv2d_args *a, struct launches *all, int
     if (h.outputs == 0 || w.outputs == 0)
         return;
     struct launch *l = &all->items[all->count++];
-    l->images = a->n;
     l->args = (struct conv2d_tile_args){
+        .n = a->n,
         .c = a->k,
         .h = a->p,
         .w = a->q,
@@ -184,26 +281,29 @@ static void lay_out_phase(const struct conv2d_args *a, struct launches *all, int
         .step_w = w.tap_step,
         .output_stride = a->r * a->s,
         .term_stride = a->c * a->r * a->s,
-        .row_stride = a->s,
+        .r = a->r,
+        .s = a->s,
     };
-    finish(all, l);
+    finish(all, l, device);
 }
 
-static void lay_out_backward_data(const struct conv2d_args *a, struct launches *all)
+static void lay_out_backward_data(const struct conv2d_args *a, const clg_device_info *device,
+                                  struct launches *all)
 {
-    all->tiling = choose_tiling((a->w + a->stride_w - 1) / a->stride_w, a->c);
+    all->tiling = choose_tiling(device, divide_up(a->w, a->stride_w), a->c);
     for (int h = 0; h < a->stride_h; h++)
         for (int w = 0; w < a->stride_w; w++)
-            lay_out_phase(a, all, h, w);
+            lay_out_phase(a, device, all, h, w);
 }
 
-static struct launches lay_out(const struct conv2d_args *a, clg_conv2d_direction direction)
+static struct launches lay_out(const struct conv2d_args *a, clg_conv2d_direction direction,
+                               const clg_device_info *device)
 {
     struct launches all = {.count = 0};
     if (direction == CLG_CONV2D_FORWARD)
-        lay_out_forward(a, &all);
+        lay_out_forward(a, device, &all);
     else
-        lay_out_backward_data(a, &all);
+        lay_out_backward_data(a, device, &all);
     return all;
 }
 
@@ -225,10 +325,10 @@ static bool tile_supports(const struct conv2d_args *a, clg_conv2d_direction dire
             *why_not = reasons[i].why;
             return false;
         }
-    struct launches all = lay_out(a, direction);
+    struct launches all = lay_out(a, direction, device);
     *why_not = "the windows of one tile do not fit into local memory";
     for (int i = 0; i < all.count; i++)
-        if (all.items[i].patch_bytes > device->local_memory / 2)
+        if (all.items[i].patch_bytes + all.items[i].rest_bytes > device->local_memory / 2)
             return false;
     *why_not = "the packed filter has 2^31 elements or more";
     return all.packed_count <= INT32_MAX;
@@ -237,22 +337,39 @@ static bool tile_supports(const struct conv2d_args *a, clg_conv2d_direction dire
 static size_t tile_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
                              const clg_device_info *device)
 {
-    (void)device;
-    return lay_out(a, direction).packed_count * sizeof(float);
+    return lay_out(a, direction, device).packed_count * sizeof(float);
 }
 
-/* About 0.8 of the peak on full tiles; padding of pixels and outputs to tiles is lost. */
+/* The part of the pairs of output and tap along one axis that are inside of the input. */
+static double inside(int outputs, int taps, int step, int tap, int first, int size)
+{
+    double count = 0;
+    for (int p = 0; p < outputs; p++)
+        for (int r = 0; r < taps; r++) {
+            int at = first + p * step + r * tap;
+            count += at >= 0 && at < size;
+        }
+    return taps > 0 ? count / ((double)outputs * taps) : 0;
+}
+
+/* Full tiles reach 0.95 of the peak, taps that meet padding only are left out; padding of pixels
+ * and outputs to tiles is lost, as is what copying the input and packing the filter take. */
 static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
                         const clg_device_info *device)
 {
-    struct launches all = lay_out(a, direction);
+    struct launches all = lay_out(a, direction, device);
     double seconds = 0;
     for (int i = 0; i < all.count; i++) {
-        const struct conv2d_tile_args *t = &all.items[i].args;
-        double terms = tiling_cost(all.tiling, t->q, t->k) * t->p * all.items[i].images;
+        const struct launch *l = &all.items[i];
+        const struct conv2d_tile_args *t = &l->args;
+        double terms = tiling_cost(all.tiling, t->q, t->k) * t->p * t->n;
+        terms *= inside(t->p, t->taps_h, t->step_h, t->tap_h, t->first_h, t->h);
+        terms *= inside(t->q, t->taps_w, t->step_w, t->tap_w, t->first_w, t->w);
         double flop = 2 * terms * t->taps_h * t->taps_w * t->c;
-        seconds += clg__conv2d_seconds(device, flop, 0.7, 2);
-        seconds += 8.0 * (double)all.items[i].packed_count / clg__device_bandwidth(device);
+        double copies = (double)l->bands * l->image_groups * l->chunks * (double)l->patch_bytes;
+        double bytes = 8.0 * (double)l->packed_count + 2 * copies;
+        seconds += clg__conv2d_seconds(device, flop, 0.95, 2);
+        seconds += bytes / clg__device_bandwidth(device);
     }
     return seconds;
 }
@@ -278,7 +395,7 @@ static clg_status tile_prepare(clg_context *ctx, const struct conv2d_args *a,
     struct state *state = calloc(1, sizeof *state);
     if (!state)
         return clg__fail_alloc("a tiled convolution");
-    state->launches = lay_out(a, direction);
+    state->launches = lay_out(a, direction, &ctx->info);
     char options[48];
     snprintf(options, sizeof options, "-DPX=%d -DKV=%d", state->launches.tiling.px,
              state->launches.tiling.kv);
@@ -299,17 +416,21 @@ static clg_status enqueue_one(struct state *state, const struct launch *l,
                               struct clg__stream *stream, const struct clg__operands *op)
 {
     struct clg__mem packed = clg__mem_at(op->workspace, l->packed_at * sizeof(float));
-    if (l->packed_count > 0)
-        CLG__TRY(CLG__LAUNCH(stream, state->pack, clg__grid_1d((int64_t)l->packed_count),
-                             clg__arg_mem(packed), clg__arg_mem(op->in[1]),
-                             clg__arg_struct(&l->pack, sizeof l->pack)));
+    if (l->packed_count > 0) {
+        const int vectors = round_up(l->pack.outputs, l->pack.lanes) / 16;
+        const struct clg__grid items = {
+            1, {(size_t)vectors * (size_t)divide_up(l->pack.terms, 16)}, {1}};
+        CLG__TRY(CLG__LAUNCH(stream, state->pack, items, clg__arg_mem(packed),
+                             clg__arg_mem(op->in[1]), clg__arg_struct(&l->pack, sizeof l->pack)));
+    }
     const struct clg__grid grid = {
-        3, {(size_t)l->args.p, (size_t)l->images, (size_t)l->chunks}, {1, 1, 1}};
+        3, {(size_t)l->bands, (size_t)l->image_groups, (size_t)l->chunks}, {1, 1, 1}};
     return CLG__LAUNCH(stream, state->tile, grid, clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
                        clg__arg_mem(packed), clg__arg_mem(op->in[2]),
                        clg__arg_struct(&l->args, sizeof l->args),
                        clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate),
-                       clg__arg_local(l->patch_bytes ? l->patch_bytes : sizeof(float)));
+                       clg__arg_local(l->patch_bytes ? l->patch_bytes : sizeof(float)),
+                       clg__arg_local(l->rest_bytes ? l->rest_bytes : sizeof(float)));
 }
 
 static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)

@@ -40,6 +40,11 @@ const struct conv2d_case conv2d_cases[] = {
     {"1x1 70 to 200, stride 2", 2, 70, 9, 7, 200, 1, 1, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"1x1 20 to 24 at 33",      1, 20, 33, 33, 24, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"a large plane",           1, 3, 130, 67, 8, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
+    {"images of one group",     70, 5, 4, 3,  7, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, false},
+    {"many dilated images",     40, 3, 9, 10, 4, 3, 3, {1, 1}, {2, 3, 2, 3}, {2, 3}, 1, CLG_PAD_ZEROS, false},
+    {"300 channels",            34, 300, 4, 5, 33, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
+    {"long rows",               1, 16, 3, 2001, 3, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
+    {"300 filters, stride 2",   2, 37, 9, 8, 300, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
 };
 /* clang-format on */
 
