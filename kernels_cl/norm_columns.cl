@@ -120,18 +120,42 @@ TILE_KERNEL void norm_column_moments(OUT(float, partial), IN(float, x),
     }
 }
 
-/* g (x - mean), in layer norm times rstd, which belongs to the row there. */
+/* x - mean, in layer norm times rstd, which belongs to the row there. */
 #if STATISTICS_BY_ROW
-#define PRODUCT(g, x, r, v)                                                                        \
-    ((g) * ((((x) - statistics[r]) - statistics[s.row + (r)]) *                                    \
-            statistics[2 * (size_t)s.row + (r)]))
+#define CENTRED(x, r, v)                                                                           \
+    ((((x) - statistics[r]) - statistics[s.row + (r)]) * statistics[2 * (size_t)s.row + (r)])
 #else
-#define PRODUCT(g, x, r, v) ((g) * (((x) - mean[v]) - mean_rest[v]))
+#define CENTRED(x, r, v) (((x) - mean[v]) - mean_rest[v])
 #endif
 
-/* Partial sums of dy and dy xhat. saved: rows mean, its rest, rstd. */
+/* The part of g = dy[at] that y = fma(d, scale, shift), or y[at], lets through. */
+vec let_through(const vec g, const vec d, const vec scale, const vec shift,
+                __global const float *y, __global float *dz, const int mask)
+{
+    if (mask == NORM_MASK_BY_X)
+        return MASK(vec, fma(d, scale, shift), g);
+    if (mask == NORM_MASK_NONE)
+        return g;
+    const vec through = MASK(vec, LOAD(y), g);
+    if (dz)
+        STORE(through, dz);
+    return through;
+}
+
+#if STATISTICS_BY_ROW
+#define LET_THROUGH(g, d, at, v) (g)
+#else
+#define LET_THROUGH(g, d, at, v)                                                                   \
+    let_through(g, d, scale[v], shift[v], AT(y) + (at), dz_object ? AT(dz) + (at) : 0, s.mask)
+#endif
+
+/*
+ * Partial sums of dy and dy xhat. saved: rows mean, its rest, rstd. With a mask only those dy count
+ * whose y is above 0; gamma and beta are for computing y again, and masked by y they go to dz.
+ */
 TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, x),
-                                  IN(float, saved), const struct norm_columns s)
+                                  IN(float, saved), IN(float, gamma), IN(float, beta),
+                                  IN(float, y), OUT(float, dz), const struct norm_columns s)
 {
     __local float2 scratch[LANES];
     const struct column_tile t = column_tile(TILE, s);
@@ -142,10 +166,17 @@ TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, 
     __global const float *statistics = AT(saved) + t.row;
 #else
     __global const float *statistics = AT(saved) + t.image * s.image_step;
-    vec mean[VECS], mean_rest[VECS];
+    vec mean[VECS], mean_rest[VECS], scale[VECS], shift[VECS];
     for (int v = 0; v < vectors; v++) {
-        mean[v] = LOAD(statistics + first_channel(t, s, v));
-        mean_rest[v] = LOAD(statistics + s.row + first_channel(t, s, v));
+        const int c = first_channel(t, s, v);
+        mean[v] = LOAD(statistics + c);
+        mean_rest[v] = LOAD(statistics + s.row + c);
+        scale[v] = LOAD(statistics + 2 * (size_t)s.row + c);
+        shift[v] = 0.0f;
+        if (s.mask == NORM_MASK_BY_X && gamma_object)
+            scale[v] *= LOAD(AT(gamma) + c);
+        if (s.mask == NORM_MASK_BY_X && beta_object)
+            shift[v] = LOAD(AT(beta) + c);
     }
 #endif
     for (int v = 0; v < vectors; v++)
@@ -155,17 +186,20 @@ TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, 
         for (int v = 0; v < vectors; v++) {
             const int at = start + r * s.channels + first_channel(t, s, v);
             const int next = at + row_step * s.channels;
-            const vec g0 = LOAD(AT(dy) + at), g1 = LOAD(AT(dy) + next);
+            const vec d0 = CENTRED(LOAD(AT(x) + at), r, v);
+            const vec d1 = CENTRED(LOAD(AT(x) + next), r + row_step, v);
+            const vec g0 = LET_THROUGH(LOAD(AT(dy) + at), d0, at, v);
+            const vec g1 = LET_THROUGH(LOAD(AT(dy) + next), d1, next, v);
             sum[v] += g0 + g1;
-            products[v] += PRODUCT(g0, LOAD(AT(x) + at), r, v) +
-                           PRODUCT(g1, LOAD(AT(x) + next), r + row_step, v);
+            products[v] += g0 * d0 + g1 * d1;
         }
     for (; r < t.rows; r += row_step)
         for (int v = 0; v < vectors; v++) {
             const int at = start + r * s.channels + first_channel(t, s, v);
-            const vec g = LOAD(AT(dy) + at);
+            const vec d = CENTRED(LOAD(AT(x) + at), r, v);
+            const vec g = LET_THROUGH(LOAD(AT(dy) + at), d, at, v);
             sum[v] += g;
-            products[v] += PRODUCT(g, LOAD(AT(x) + at), r, v);
+            products[v] += g * d;
         }
 
     __global float *part = AT(partial) + t.chunk * s.channels;
@@ -183,9 +217,10 @@ TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, 
 /* The passes: rows that are just VECS vectors, few, keep their coefficients in registers. */
 #define ROW_IN_REGISTERS(channels) (VECS <= FEW && LANES == 1 && (channels) == WIDTH)
 
-/* y = (x - mean) scale + shift. coefficients: rows mean, its rest, scale, shift. */
+/* y = (x - mean) scale + shift, + z, at least s.lowest. coefficients: rows mean, its rest, scale,
+ * shift. */
 TILE_KERNEL void norm_column_apply(OUT(float, y), IN(float, x), IN(float, coefficients),
-                                   const struct norm_columns s)
+                                   IN(float, z), const struct norm_columns s)
 {
     const struct column_tile t = column_tile(TILE, s);
     __global const float *mean = AT(coefficients) + t.image * s.image_step + t.channel;
@@ -203,64 +238,95 @@ TILE_KERNEL void norm_column_apply(OUT(float, y), IN(float, x), IN(float, coeffi
         for (int r = 0; r < t.rows; r++)
             for (int v = 0; v < VECS; v++) {
                 const int at = start + r * WIDTH + v * VEC;
-                STORE(APPLY(LOAD(AT(x) + at), a[v], b[v], c[v], d[v]), AT(y) + at);
+                vec value = APPLY(vec, LOAD(AT(x) + at), a[v], b[v], c[v], d[v]);
+                if (z_object)
+                    value += LOAD(AT(z) + at);
+                STORE(AT_LEAST(vec, s.lowest, value), AT(y) + at);
             }
         return;
     }
     for (int r = LANE_DOWN(s); r < t.rows; r += LANES / s.lanes) {
-        __global const float *from = AT(x) + start + r * s.channels;
-        __global float *to = AT(y) + start + r * s.channels;
+        const int first = start + r * s.channels;
+        __global const float *from = AT(x) + first, *add = AT(z) + first;
+        __global float *to = AT(y) + first;
         int c = LANE_ACROSS(s) * VEC;
-        for (; c + VEC <= t.channels; c += s.lanes * VEC)
-            STORE(APPLY(LOAD(from + c), LOAD(mean + c), LOAD(mean_rest + c), LOAD(scale + c),
-                        LOAD(shift + c)),
-                  to + c);
+        for (; c + VEC <= t.channels; c += s.lanes * VEC) {
+            vec value = APPLY(vec, LOAD(from + c), LOAD(mean + c), LOAD(mean_rest + c),
+                              LOAD(scale + c), LOAD(shift + c));
+            if (z_object)
+                value += LOAD(add + c);
+            STORE(AT_LEAST(vec, s.lowest, value), to + c);
+        }
 #if VEC > 1
-        for (; c < t.channels; c++)
-            to[c] = APPLY(from[c], mean[c], mean_rest[c], scale[c], shift[c]);
+        for (; c < t.channels; c++) {
+            float value = APPLY(float, from[c], mean[c], mean_rest[c], scale[c], shift[c]);
+            if (z_object)
+                value += add[c];
+            to[c] = AT_LEAST(float, s.lowest, value);
+        }
 #endif
     }
 }
 
-/* dx = scale dy + slope (x - mean) + shift. coefficients: rows mean, its rest, scale, slope,
- * shift. */
+/* dx = scale dy + slope (x - mean) + shift. coefficients: rows mean, its rest, scale, slope, shift,
+ * and for masking by x that of y. */
 TILE_KERNEL void norm_column_gradient(OUT(float, dx), IN(float, dy), IN(float, x),
-                                      IN(float, coefficients), const struct norm_columns s)
+                                      IN(float, coefficients), IN(float, y),
+                                      const struct norm_columns s)
 {
     const struct column_tile t = column_tile(TILE, s);
     __global const float *mean = AT(coefficients) + t.image * s.image_step + t.channel;
     __global const float *mean_rest = mean + s.row, *scale = mean_rest + s.row;
-    __global const float *slope = scale + s.row, *shift = slope + s.row;
+    __global const float *slope = scale + s.row, *shift = slope + s.row, *beta = shift + s.row;
     const int start = (t.image * s.rows + t.row) * s.channels + t.channel;
     if (ROW_IN_REGISTERS(s.channels)) {
-        vec a[VECS], b[VECS], c[VECS], d[VECS], e[VECS];
+        vec a[VECS], b[VECS], c[VECS], d[VECS], e[VECS], f[VECS];
         for (int v = 0; v < VECS; v++) {
             a[v] = LOAD(mean + v * VEC);
             b[v] = LOAD(mean_rest + v * VEC);
             c[v] = LOAD(scale + v * VEC);
             d[v] = LOAD(slope + v * VEC);
             e[v] = LOAD(shift + v * VEC);
+            f[v] = LOAD(beta + v * VEC);
         }
         for (int r = 0; r < t.rows; r++)
             for (int v = 0; v < VECS; v++) {
                 const int at = start + r * WIDTH + v * VEC;
-                STORE(GRADIENT(LOAD(AT(dy) + at), LOAD(AT(x) + at), a[v], b[v], c[v], d[v], e[v]),
-                      AT(dx) + at);
+                const vec from = LOAD(AT(x) + at);
+                vec g = LOAD(AT(dy) + at);
+                if (s.mask == NORM_MASK_BY_X)
+                    g = MASK(vec, APPLY(vec, from, a[v], b[v], c[v], f[v]), g);
+                else if (s.mask == NORM_MASK_BY_Y)
+                    g = MASK(vec, LOAD(AT(y) + at), g);
+                STORE(GRADIENT(g, from, a[v], b[v], c[v], d[v], e[v]), AT(dx) + at);
             }
         return;
     }
     for (int r = LANE_DOWN(s); r < t.rows; r += LANES / s.lanes) {
         const int first = start + r * s.channels;
-        __global const float *from = AT(x) + first, *g = AT(dy) + first;
-        __global float *to = AT(dx) + first;
         int c = LANE_ACROSS(s) * VEC;
-        for (; c + VEC <= t.channels; c += s.lanes * VEC)
-            STORE(GRADIENT(LOAD(g + c), LOAD(from + c), LOAD(mean + c), LOAD(mean_rest + c),
-                           LOAD(scale + c), LOAD(slope + c), LOAD(shift + c)),
-                  to + c);
+        for (; c + VEC <= t.channels; c += s.lanes * VEC) {
+            const vec from = LOAD(AT(x) + first + c);
+            const vec m = LOAD(mean + c), rest = LOAD(mean_rest + c);
+            vec g = LOAD(AT(dy) + first + c);
+            if (s.mask == NORM_MASK_BY_X)
+                g = MASK(vec, APPLY(vec, from, m, rest, LOAD(scale + c), LOAD(beta + c)), g);
+            else if (s.mask == NORM_MASK_BY_Y)
+                g = MASK(vec, LOAD(AT(y) + first + c), g);
+            STORE(GRADIENT(g, from, m, rest, LOAD(scale + c), LOAD(slope + c), LOAD(shift + c)),
+                  AT(dx) + first + c);
+        }
 #if VEC > 1
-        for (; c < t.channels; c++)
-            to[c] = GRADIENT(g[c], from[c], mean[c], mean_rest[c], scale[c], slope[c], shift[c]);
+        for (; c < t.channels; c++) {
+            const float from = AT(x)[first + c];
+            float g = AT(dy)[first + c];
+            if (s.mask == NORM_MASK_BY_X)
+                g = MASK(float, APPLY(float, from, mean[c], mean_rest[c], scale[c], beta[c]), g);
+            else if (s.mask == NORM_MASK_BY_Y)
+                g = MASK(float, AT(y)[first + c], g);
+            AT(dx)[first + c] =
+                GRADIENT(g, from, mean[c], mean_rest[c], scale[c], slope[c], shift[c]);
+        }
 #endif
     }
 }

@@ -90,10 +90,14 @@ TILE_KERNEL void norm_join_moments(OUT(float, saved), OUT(float, coefficients), 
     }
 }
 
-/* The coefficients that norm_*_gradient reads, from the sums of dy and dy xhat, to which gamma
- * comes here (to layer norm's sums it has come already; there `gamma` is NULL). */
-TILE_KERNEL void norm_join_sums(OUT(float, coefficients), IN(float, partial), IN(float, saved),
-                                IN(float, gamma), const struct norm_join s)
+/*
+ * The coefficients that norm_*_gradient reads, from the sums of dy and dy xhat, to which gamma
+ * comes here (to layer norm's sums it has come already; there `gamma` is NULL). For batch norm,
+ * whose sets are channels, also dbeta, dgamma (+)= those sums.
+ */
+TILE_KERNEL void norm_join_sums(OUT(float, coefficients), OUT(float, dgamma), OUT(float, dbeta),
+                                IN(float, partial), IN(float, saved), IN(float, gamma),
+                                IN(float, beta), const struct norm_join s, const int accumulate)
 {
     __local float2 scratch[LANES];
     const int set = TILE;
@@ -103,9 +107,16 @@ TILE_KERNEL void norm_join_sums(OUT(float, coefficients), IN(float, partial), IN
     SUM_IN_RUNS(j, parts, total, run, {
         const size_t at = partial_at(j, set, s);
         const float2 part = (float2)(AT(partial)[at], AT(partial)[(size_t)s.partials + at]);
-        run += gamma_object ? part * AT(gamma)[first_channel + j % s.width] : part;
+        run += gamma_object && s.width > 1 ? part * AT(gamma)[first_channel + j % s.width] : part;
     })
-    const float2 average = tile_sum(total, 1, scratch) / s.count;
+    total = tile_sum(total, 1, scratch);
+    if (LANE == 0 && dbeta_object)
+        AT(dbeta)[set] = accumulate ? AT(dbeta)[set] + total.x : total.x;
+    if (LANE == 0 && dgamma_object)
+        AT(dgamma)[set] = accumulate ? AT(dgamma)[set] + total.y : total.y;
+    if (gamma_object && s.width == 1)
+        total *= AT(gamma)[first_channel];
+    const float2 average = total / s.count;
     const float rstd = AT(saved)[2 * (size_t)s.sets + set];
     const size_t row = (size_t)s.sets * s.entries;
     for (int i = LANE; i < s.entries; i += LANES) {
@@ -116,6 +127,7 @@ TILE_KERNEL void norm_join_sums(OUT(float, coefficients), IN(float, partial), IN
         to[2 * row] = gamma_object ? AT(gamma)[entry % s.gamma_count] * rstd : rstd;
         to[3 * row] = -rstd * rstd * average.y;
         to[4 * row] = -rstd * average.x;
+        to[5 * row] = beta_object ? AT(beta)[entry % s.gamma_count] : 0.0f;
     }
 }
 
@@ -154,11 +166,10 @@ __kernel void norm_spread(OUT(float, spread), IN(float, saved), const int sets, 
         AT(spread)[k * row + i] = AT(saved)[(size_t)k * sets + i / entries];
 }
 
-/* Evaluation: the running statistics as rows of `saved`, and coefficients for norm_*_apply: of x,
- * or with `gradient` those that turn dy into dx = gamma rstd dy. */
+/* Evaluation: the running statistics as rows of `saved`, and coefficients. */
 __kernel void norm_evaluation(OUT(float, saved), OUT(float, coefficients), IN(float, running_mean),
                               IN(float, running_var), IN(float, gamma), IN(float, beta),
-                              const int channels, const float eps, const int gradient)
+                              const int channels, const float eps, const int use)
 {
     const int c = get_global_id(0);
     if (c >= channels)
@@ -170,8 +181,11 @@ __kernel void norm_evaluation(OUT(float, saved), OUT(float, coefficients), IN(fl
     statistics[0] = mean;
     statistics[row] = 0.0f;
     statistics[2 * row] = rstd;
-    to[0] = gradient ? 0.0f : mean;
+    const float beta_or_0 = beta_object ? AT(beta)[c] : 0.0f;
+    to[0] = use == NORM_FOR_SLOPE ? 0.0f : mean;
     to[row] = 0.0f;
     to[2 * row] = gamma_object ? AT(gamma)[c] * rstd : rstd;
-    to[3 * row] = beta_object && !gradient ? AT(beta)[c] : 0.0f;
+    to[3 * row] = use == NORM_FOR_Y ? beta_or_0 : 0.0f;
+    to[4 * row] = 0.0f;
+    to[5 * row] = beta_or_0;
 }

@@ -60,9 +60,11 @@ TILE_KERNEL void norm_plane_moments(OUT(float, partial), IN(float, x), const str
     }
 }
 
-/* Partial sums of dy and dy xhat. saved: rows mean, its rest, rstd. */
+/* Partial sums of dy and dy xhat. saved: rows mean, its rest, rstd. With a mask only those dy count
+ * whose y is above 0; gamma and beta are for computing y again, and masked by y they go to dz. */
 TILE_KERNEL void norm_plane_sums(OUT(float, partial), IN(float, dy), IN(float, x),
-                                 IN(float, saved), const struct norm_planes s)
+                                 IN(float, saved), IN(float, gamma), IN(float, beta),
+                                 IN(float, y), OUT(float, dz), const struct norm_planes s)
 {
     __local float2 scratch[LANES];
     const struct plane_tile t = plane_tile(TILE, s);
@@ -70,20 +72,37 @@ TILE_KERNEL void norm_plane_sums(OUT(float, partial), IN(float, dy), IN(float, x
     __global const float *statistics = AT(saved) + entry_at(t, s, 0);
     const float mean = statistics[0], mean_rest = statistics[s.row];
     const float rstd = statistics[2 * (size_t)s.row];
+    const float scale = gamma_object ? AT(gamma)[t.channel] * rstd : rstd;
+    const float beta_or_0 = beta_object ? AT(beta)[t.channel] : 0.0f;
     const int lane = LANE_ACROSS(s);
     struct sums share = no_sums();
     for (int n = LANE_DOWN(s); n < t.images; n += LANES / s.lanes) {
         const int first = plane_at(t, s, n);
-        __global const float *from = AT(x) + first, *slope = AT(dy) + first;
-        int p = lane * VEC;
-        for (; p + VEC <= t.length; p += s.lanes * VEC) {
-            const vec g = LOAD(slope + p);
+        int p = first + lane * VEC;
+        for (; p + VEC <= first + t.length; p += s.lanes * VEC) {
+            const vec d = (LOAD(AT(x) + p) - mean) - mean_rest;
+            vec g = LOAD(AT(dy) + p);
+            if (s.mask == NORM_MASK_BY_X)
+                g = MASK(vec, fma(d, (vec)scale, (vec)beta_or_0), g);
+            else if (s.mask == NORM_MASK_BY_Y)
+                g = MASK(vec, LOAD(AT(y) + p), g);
+            if (dz_object)
+                STORE(g, AT(dz) + p);
             share.first += g;
-            share.second += g * ((LOAD(from + p) - mean) - mean_rest);
+            share.second += g * d;
         }
 #if VEC > 1
-        for (; p < t.length; p++)
-            share.rest += (float2)(slope[p], slope[p] * ((from[p] - mean) - mean_rest));
+        for (; p < first + t.length; p++) {
+            const float d = (AT(x)[p] - mean) - mean_rest;
+            float g = AT(dy)[p];
+            if (s.mask == NORM_MASK_BY_X)
+                g = MASK(float, fma(d, scale, beta_or_0), g);
+            else if (s.mask == NORM_MASK_BY_Y)
+                g = MASK(float, AT(y)[p], g);
+            if (dz_object)
+                AT(dz)[p] = g;
+            share.rest += (float2)(g, g * d);
+        }
 #endif
     }
     const float2 sums = tile_sum(sums_total(share), 1, scratch);
@@ -94,9 +113,10 @@ TILE_KERNEL void norm_plane_sums(OUT(float, partial), IN(float, dy), IN(float, x
     }
 }
 
-/* y = (x - mean) scale + shift. coefficients: rows mean, its rest, scale, shift. */
+/* y = (x - mean) scale + shift, + z, at least s.lowest. coefficients: rows mean, its rest, scale,
+ * shift. */
 TILE_KERNEL void norm_plane_apply(OUT(float, y), IN(float, x), IN(float, coefficients),
-                                  const struct norm_planes s)
+                                  IN(float, z), const struct norm_planes s)
 {
     const struct plane_tile t = plane_tile(TILE, s);
     const int lane = LANE_ACROSS(s);
@@ -105,22 +125,29 @@ TILE_KERNEL void norm_plane_apply(OUT(float, y), IN(float, x), IN(float, coeffic
         const float mean = entry[0], mean_rest = entry[s.row];
         const float scale = entry[2 * (size_t)s.row], shift = entry[3 * (size_t)s.row];
         const int first = plane_at(t, s, n);
-        __global const float *from = AT(x) + first;
-        __global float *to = AT(y) + first;
-        int p = lane * VEC;
-        for (; p + VEC <= t.length; p += s.lanes * VEC)
-            STORE(APPLY(LOAD(from + p), mean, mean_rest, scale, shift), to + p);
+        int p = first + lane * VEC;
+        for (; p + VEC <= first + t.length; p += s.lanes * VEC) {
+            vec value = APPLY(vec, LOAD(AT(x) + p), mean, mean_rest, scale, shift);
+            if (z_object)
+                value += LOAD(AT(z) + p);
+            STORE(AT_LEAST(vec, s.lowest, value), AT(y) + p);
+        }
 #if VEC > 1
-        for (; p < t.length; p++)
-            to[p] = APPLY(from[p], mean, mean_rest, scale, shift);
+        for (; p < first + t.length; p++) {
+            float value = APPLY(float, AT(x)[p], mean, mean_rest, scale, shift);
+            if (z_object)
+                value += AT(z)[p];
+            AT(y)[p] = AT_LEAST(float, s.lowest, value);
+        }
 #endif
     }
 }
 
-/* dx = scale dy + slope (x - mean) + shift. coefficients: rows mean, its rest, scale, slope,
- * shift. */
+/* dx = scale dy + slope (x - mean) + shift. coefficients: rows mean, its rest, scale, slope, shift,
+ * and for masking by x that of y. */
 TILE_KERNEL void norm_plane_gradient(OUT(float, dx), IN(float, dy), IN(float, x),
-                                     IN(float, coefficients), const struct norm_planes s)
+                                     IN(float, coefficients), IN(float, y),
+                                     const struct norm_planes s)
 {
     const struct plane_tile t = plane_tile(TILE, s);
     const int lane = LANE_ACROSS(s);
@@ -128,16 +155,27 @@ TILE_KERNEL void norm_plane_gradient(OUT(float, dx), IN(float, dy), IN(float, x)
         __global const float *entry = AT(coefficients) + entry_at(t, s, n);
         const float mean = entry[0], mean_rest = entry[s.row], scale = entry[2 * (size_t)s.row];
         const float slope = entry[3 * (size_t)s.row], shift = entry[4 * (size_t)s.row];
+        const float beta = entry[5 * (size_t)s.row];
         const int first = plane_at(t, s, n);
-        __global const float *from = AT(x) + first, *g = AT(dy) + first;
-        __global float *to = AT(dx) + first;
-        int p = lane * VEC;
-        for (; p + VEC <= t.length; p += s.lanes * VEC)
-            STORE(GRADIENT(LOAD(g + p), LOAD(from + p), mean, mean_rest, scale, slope, shift),
-                  to + p);
+        int p = first + lane * VEC;
+        for (; p + VEC <= first + t.length; p += s.lanes * VEC) {
+            const vec from = LOAD(AT(x) + p);
+            vec g = LOAD(AT(dy) + p);
+            if (s.mask == NORM_MASK_BY_X)
+                g = MASK(vec, APPLY(vec, from, mean, mean_rest, scale, beta), g);
+            else if (s.mask == NORM_MASK_BY_Y)
+                g = MASK(vec, LOAD(AT(y) + p), g);
+            STORE(GRADIENT(g, from, mean, mean_rest, scale, slope, shift), AT(dx) + p);
+        }
 #if VEC > 1
-        for (; p < t.length; p++)
-            to[p] = GRADIENT(g[p], from[p], mean, mean_rest, scale, slope, shift);
+        for (; p < first + t.length; p++) {
+            float g = AT(dy)[p];
+            if (s.mask == NORM_MASK_BY_X)
+                g = MASK(float, APPLY(float, AT(x)[p], mean, mean_rest, scale, beta), g);
+            else if (s.mask == NORM_MASK_BY_Y)
+                g = MASK(float, AT(y)[p], g);
+            AT(dx)[p] = GRADIENT(g, AT(x)[p], mean, mean_rest, scale, slope, shift);
+        }
 #endif
     }
 }

@@ -44,7 +44,7 @@ void apply_row(__global float *y, __global const float *x, __global const float 
 {
     int p = LANE * VEC;
     for (; p + VEC <= length; p += LANES * VEC) {
-        vec value = APPLY(LOAD(x + p), row.mean, row.mean_rest, row.rstd, 0.0f);
+        vec value = APPLY(vec, LOAD(x + p), row.mean, row.mean_rest, row.rstd, 0.0f);
         if (gamma)
             value *= LOAD(gamma + p);
         if (beta)
@@ -53,7 +53,8 @@ void apply_row(__global float *y, __global const float *x, __global const float 
     }
 #if VEC > 1
     for (; p < length; p++)
-        y[p] = APPLY(x[p], row.mean, row.mean_rest, row.rstd, 0.0f) * (gamma ? gamma[p] : 1.0f) +
+        y[p] = APPLY(float, x[p], row.mean, row.mean_rest, row.rstd, 0.0f) *
+                   (gamma ? gamma[p] : 1.0f) +
                (beta ? beta[p] : 0.0f);
 #endif
 }

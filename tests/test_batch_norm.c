@@ -1,53 +1,6 @@
 #include "support/batch_norm_fixture.h"
 
 #include <math.h>
-#include <stdio.h>
-
-static const struct batch_norm_problem problems[] = {
-    {{CLG_FLOAT32, CLG_NCHW, 4, {3, 5, 7, 9}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {3, 5, 7, 9}}, 1e-3f, 0.3f, true, true, false},
-    {{CLG_FLOAT32, CLG_NCHW, 4, {1, 3, 4, 4}}, 1e-5f, 1.0f, false, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {1, 3, 4, 4}}, 1e-5f, 0.1f, false, false, false},
-    {{CLG_FLOAT32, CLG_NCHW, 4, {33, 2, 1, 1}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {33, 20, 1, 1}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NCHW, 4, {5, 1, 6, 11}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {5, 1, 6, 11}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NCHW, 4, {2, 70, 3, 5}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {2, 70, 3, 5}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {4, 10, 5, 3}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {4, 96, 5, 3}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {2, 48, 5, 3}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {3, 41, 5, 2}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {2, 523, 3, 2}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NCHW, 2, {40, 65}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NCHW, 2, {7, 1}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NCHW, 3, {4, 6, 19}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NCHW, 5, {2, 3, 2, 5, 4}}, 1e-5f, 0.1f, true, true, false},
-    {{CLG_FLOAT32, CLG_NCHW, 4, {4, 3, 57, 57}}, 1e-5f, 0.1f, true, true, true},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {4, 3, 57, 57}}, 1e-5f, 0.1f, true, true, true},
-    {{CLG_FLOAT32, CLG_NCHW, 4, {64, 17, 7, 7}}, 1e-5f, 0.1f, true, true, true},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {64, 17, 7, 7}}, 1e-5f, 0.1f, true, true, true},
-    {{CLG_FLOAT32, CLG_NCHW, 4, {1, 1, 300, 301}}, 1e-5f, 0.1f, true, true, true},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {2, 130, 57, 57}}, 1e-5f, 0.1f, true, true, true},
-};
-
-enum { PROBLEMS = sizeof problems / sizeof problems[0] };
-
-static void for_every_problem(enum norm_data first, enum norm_data last,
-                              void (*check)(const char *label, struct batch_norm_fixture *f))
-{
-    for (int i = 0; i < PROBLEMS; i++)
-        for (int kind = (int)first; kind <= (int)last; kind++) {
-            if (problems[i].large && testing_small())
-                continue;
-            struct batch_norm_fixture f = batch_norm_set_up(&problems[i], (enum norm_data)kind);
-            char label[64];
-            snprintf(label, sizeof label, "problem %d, %s", i,
-                     norm_data_name((enum norm_data)kind));
-            check(label, &f);
-            batch_norm_tear_down(&f);
-        }
-}
 
 static void check_training(const char *label, struct batch_norm_fixture *f)
 {
@@ -66,20 +19,20 @@ static void check_training(const char *label, struct batch_norm_fixture *f)
 static void training_equals_the_reference_forward_and_backward(void **state)
 {
     (void)state;
-    for_every_problem(0, NORM_DATA_COUNT - 1, check_training);
+    batch_norm_for_every_problem(0, NORM_DATA_COUNT - 1, check_training);
 }
 
 static void evaluation_equals_the_reference_forward_and_backward(void **state)
 {
     (void)state;
-    for_every_problem(0, NORM_DATA_COUNT - 1, batch_norm_check_evaluation);
+    batch_norm_for_every_problem(0, NORM_DATA_COUNT - 1, batch_norm_check_evaluation);
 }
 
 static void a_written_out_example_has_its_numbers(void **state)
 {
     (void)state;
     /* One channel 1 2 3 4: mean 2.5, variance 1.25, unbiased 5/3; xhat = (x - 2.5) / sqrt(1.25). */
-    clg_batch_norm_desc desc = {clg_desc_4d(2, 1, 1, 2), 0, 0.25f};
+    clg_batch_norm_desc desc = {.x = clg_desc_4d(2, 1, 1, 2), .momentum = 0.25f};
     clg_tensor_desc one = clg_desc_1d(1), three = clg_desc_2d(3, 1);
     float x[] = {1, 2, 3, 4}, zero = 0, two = 2;
     clg_batch_norm *plan;
@@ -116,18 +69,18 @@ static void check_integers(const char *label, struct batch_norm_fixture *f)
 static void the_gradient_of_beta_is_exact_on_integers(void **state)
 {
     (void)state;
-    for_every_problem(NORM_DATA_UNIFORM, NORM_DATA_UNIFORM, check_integers);
+    batch_norm_for_every_problem(NORM_DATA_UNIFORM, NORM_DATA_UNIFORM, check_integers);
 }
 
 static void the_same_input_gives_the_same_bits(void **state)
 {
     (void)state;
-    for (int i = 0; i < PROBLEMS; i++) {
-        if (problems[i].large && testing_small())
+    for (size_t i = 0; i < batch_norm_num_problems; i++) {
+        if (batch_norm_problems[i].large && testing_small())
             continue;
         struct batch_norm_fixture both[2];
         for (int k = 0; k < 2; k++) {
-            both[k] = batch_norm_set_up(&problems[i], NORM_DATA_LARGE_MEAN);
+            both[k] = batch_norm_set_up(&batch_norm_problems[i], NORM_DATA_LARGE_MEAN);
             batch_norm_forward(&both[k]);
             batch_norm_backward(&both[k], &both[k].norm.grads, NULL);
         }

@@ -6,7 +6,7 @@
 static void check_in_place(const char *label, struct batch_norm_fixture *f)
 {
     struct norm_fixture *n = &f->norm;
-    clg_norm_gradients over_dy = {n->tdy, NULL, NULL};
+    clg_norm_gradients over_dy = {.dx = n->tdy};
     ref_batch_norm_forward(&f->ref, n->x, NULL, NULL, n->want_y);
     ref_batch_norm_backward(&f->ref, n->x, n->dy, &n->want);
     batch_norm_forward(f);
@@ -68,8 +68,9 @@ static void check_wanted(const char *label, struct batch_norm_fixture *f)
     f->tensors.beta = NULL; /* backward needs no beta */
     ref_batch_norm_backward(&f->ref, f->norm.x, f->norm.dy, &f->norm.want);
     for (int wanted = 1; wanted < 8; wanted++) {
-        clg_norm_gradients grads = {wanted & 1 ? all->dx : NULL, wanted & 2 ? all->dgamma : NULL,
-                                    wanted & 4 ? all->dbeta : NULL};
+        clg_norm_gradients grads = {.dx = wanted & 1 ? all->dx : NULL,
+                                    .dgamma = wanted & 2 ? all->dgamma : NULL,
+                                    .dbeta = wanted & 4 ? all->dbeta : NULL};
         batch_norm_backward(f, &grads, NULL);
         expect_only(label, f, &grads);
     }
@@ -164,7 +165,7 @@ static void bad_descriptions_are_refused_with_the_numbers(void **state)
     (void)state;
     clg_context *ctx = testing_context();
     clg_batch_norm *plan = (clg_batch_norm *)&plan;
-    const clg_batch_norm_desc good = {clg_desc_4d(2, 3, 4, 5), 1e-5f, 0.1f};
+    const clg_batch_norm_desc good = {.x = clg_desc_4d(2, 3, 4, 5), .eps = 1e-5f, .momentum = 0.1f};
     clg_batch_norm_desc desc = good;
     FAILS(CLG_INVALID_ARGUMENT, "ctx is NULL", clg_batch_norm_create(NULL, &desc, &plan));
     FAILS(CLG_INVALID_ARGUMENT, "desc is NULL", clg_batch_norm_create(ctx, NULL, &plan));
@@ -200,7 +201,7 @@ static void running_with_the_wrong_tensors_is_refused(void **state)
     const struct norm_fixture f = fixture.norm;
     clg_batch_norm *plan = fixture.plan;
     clg_batch_norm_tensors wrong = fixture.tensors;
-    clg_norm_gradients none = {NULL, NULL, NULL}, bad = {.dx = f.grads.dgamma};
+    clg_norm_gradients none = {0}, bad = {.dx = f.grads.dgamma};
     FAILS(CLG_INVALID_ARGUMENT, "plan is NULL",
           clg_batch_norm_forward_train(NULL, f.y, f.tx, NULL, NULL));
     FAILS(CLG_INVALID_ARGUMENT, "plan is NULL",

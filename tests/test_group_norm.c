@@ -138,7 +138,7 @@ static void the_same_input_gives_the_same_bits(void **state)
 static void check_in_place(const char *label, struct fixture *f)
 {
     struct norm_fixture *n = &f->norm;
-    clg_norm_gradients grads = {n->tdy, n->grads.dgamma, n->grads.dbeta};
+    clg_norm_gradients grads = {.dx = n->tdy, .dgamma = n->grads.dgamma, .dbeta = n->grads.dbeta};
     ref_group_norm_forward(&f->ref, n->x, n->want_y);
     ref_group_norm_backward(&f->ref, n->x, n->dy, &n->want);
     OK(clg_group_norm_forward(f->plan, n->y, n->tx, &f->tensors, NULL));

@@ -36,6 +36,9 @@ typedef struct clg_norm_gradients {
     clg_tensor *dx;     /* like x; always overwritten; may be dy itself */
     clg_tensor *dgamma; /* like gamma; overwritten, or added to with run->accumulate */
     clg_tensor *dbeta;  /* like beta; the same */
+    /* Of batch norm with a residual and relu: the gradient of z, which is what relu lets through of
+     * dy. Always overwritten; may be dy itself, then dx is another tensor. */
+    clg_tensor *dz;
 } clg_norm_gradients;
 
 /* The tensors of group_norm and layer_norm besides x and y; each may be NULL. */

@@ -118,8 +118,8 @@ static clg_status run_batch_norm_backward(void *subject)
 {
     const struct bench_op_run *run = subject;
     const clg_batch_norm_tensors tensors = batch_norm_tensors(run);
-    const clg_norm_gradients gradients = {run->tensors[0], run->parameters[DGAMMA],
-                                          run->parameters[DBETA]};
+    const clg_norm_gradients gradients = {
+        .dx = run->tensors[0], .dgamma = run->parameters[DGAMMA], .dbeta = run->parameters[DBETA]};
     return clg_batch_norm_backward(run->plan, &gradients, run->tensors[2], run->tensors[1],
                                    &tensors, NULL);
 }

@@ -29,7 +29,7 @@ static clg_status run_backward(struct op_call *call, clg_batch_norm *plan, const
                                const clg_batch_norm_tensors *tensors)
 {
     clg_tensor *dy;
-    clg_norm_gradients grads;
+    clg_norm_gradients grads = {0};
     const clg_tensor_desc *shape = clg_tensor_get_desc(x);
     clg_tensor_desc channels = clg_desc_1d(shape->dims[1]);
     CLG__TRY(op_input(call, "dy", &dy));
@@ -48,7 +48,8 @@ static clg_status run_plan(struct op_call *call, clg_batch_norm *plan, const clg
     CLG__TRY(op_input(call, "beta", &beta));
     CLG__TRY(op_input(call, "running_mean", &running_mean));
     CLG__TRY(op_input(call, "running_var", &running_var));
-    clg_batch_norm_tensors tensors = {gamma, beta, running_mean, running_var, NULL};
+    clg_batch_norm_tensors tensors = {
+        .gamma = gamma, .beta = beta, .running_mean = running_mean, .running_var = running_var};
     CLG__TRY(run_eval(call, plan, x, &tensors));
     CLG__TRY(running_output(call, "running_mean", running_mean, &tensors.running_mean));
     CLG__TRY(running_output(call, "running_var", running_var, &tensors.running_var));

@@ -6,7 +6,7 @@
 static clg_status run_plan(struct op_call *call, clg_group_norm *plan, const clg_tensor *x)
 {
     clg_tensor *y, *dy, *gamma, *beta;
-    clg_norm_gradients grads;
+    clg_norm_gradients grads = {0};
     const clg_tensor_desc *shape = clg_tensor_get_desc(x);
     clg_tensor_desc channels = clg_desc_1d(shape->dims[1]);
     CLG__TRY(op_input(call, "gamma", &gamma));

@@ -6,7 +6,7 @@
 static clg_status run_plan(struct op_call *call, clg_layer_norm *plan, const clg_tensor *x)
 {
     clg_tensor *y, *dy, *gamma, *beta;
-    clg_norm_gradients grads;
+    clg_norm_gradients grads = {0};
     const clg_tensor_desc *shape = clg_tensor_get_desc(x);
     clg_tensor_desc row = clg_layer_norm_gamma_desc(plan);
     CLG__TRY(op_input(call, "gamma", &gamma));

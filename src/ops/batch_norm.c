@@ -21,8 +21,15 @@ clg_status clg_batch_norm_create(clg_context *ctx, const clg_batch_norm_desc *de
     if (!(desc->momentum >= 0 && desc->momentum <= 1))
         return clg__fail(CLG_INVALID_ARGUMENT, "%s: momentum is %g, 0 to 1 is possible", call,
                          (double)desc->momentum);
-    struct clg__norm_problem problem = {
-        .kind = CLG__NORM_BATCH, .x = desc->x, .eps = desc->eps, .momentum = desc->momentum};
+    if ((unsigned)desc->epilogue >= CLG_EPILOGUE_COUNT)
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: epilogue %d is unknown", call,
+                         (int)desc->epilogue);
+    struct clg__norm_problem problem = {.kind = CLG__NORM_BATCH,
+                                        .x = desc->x,
+                                        .eps = desc->eps,
+                                        .momentum = desc->momentum,
+                                        .relu = desc->epilogue == CLG_EPILOGUE_RELU,
+                                        .residual = desc->residual};
     CLG__TRY(clg__norm_image_problem(call, &problem));
     clg_batch_norm *plan = calloc(1, sizeof *plan);
     if (!plan)
@@ -58,8 +65,9 @@ static struct clg__norm_operands operands_of(const clg_batch_norm_tensors *tenso
     static const clg_batch_norm_tensors none;
     if (!tensors)
         tensors = &none;
-    return (struct clg__norm_operands){tensors->gamma,        tensors->beta,        tensors->saved,
-                                       tensors->running_mean, tensors->running_var, evaluation};
+    return (struct clg__norm_operands){
+        tensors->gamma,       tensors->beta, tensors->saved, tensors->running_mean,
+        tensors->running_var, evaluation,    tensors->z,     tensors->y};
 }
 
 clg_status clg_batch_norm_forward_train(clg_batch_norm *plan, clg_tensor *y, const clg_tensor *x,

@@ -8,8 +8,8 @@
 #include "runtime/tensor.h"
 
 /* Rows of the tables: saved is mean, its rest, rstd; coefficients are those two and scale, slope,
- * shift (scale and shift for forward). */
-enum { SAVED_ROWS = 3, COEFFICIENT_ROWS = 5, MOMENTS = 4, SUMS = 2 };
+ * shift, beta (scale and shift for forward). */
+enum { SAVED_ROWS = 3, COEFFICIENT_ROWS = 6, MOMENTS = 4, SUMS = 2 };
 
 clg_status clg__norm_check(const char *call, const clg_tensor_desc *x, float eps)
 {
@@ -105,7 +105,14 @@ static clg_status init_batch(struct clg__norm *norm)
     norm->join_sums_args = norm->join_moments_args;
     norm->join_sums_args.chunks = (int)norm->sums.chunks;
     norm->join_sums_args.partials = (int)norm->sums.partials;
-    return init_passes(norm, &view, channels);
+    CLG__TRY(init_passes(norm, &view, channels));
+    if (!p->relu)
+        return CLG_OK;
+    int mask = p->residual ? NORM_MASK_BY_Y : NORM_MASK_BY_X;
+    clg__norm_stage_set_relu(&norm->apply, 0, NORM_MASK_NONE);
+    clg__norm_stage_set_relu(&norm->sums, -INFINITY, mask);
+    clg__norm_stage_set_relu(&norm->gradient, -INFINITY, mask);
+    return CLG_OK;
 }
 
 /* The statistics of group norm: sets that are contiguous are planes of one channel. */

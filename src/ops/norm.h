@@ -16,6 +16,7 @@ struct clg__norm_problem {
     bool channels_last;
     int64_t groups; /* of group norm */
     float eps, momentum;
+    bool relu, residual; /* of batch norm */
 };
 
 /* The tensors of a call besides x, y and gradients; any may be NULL. */
@@ -24,6 +25,7 @@ struct clg__norm_operands {
     clg_tensor *saved;
     clg_tensor *running_mean, *running_var; /* of batch norm */
     bool evaluation;                        /* batch norm with the running statistics */
+    const clg_tensor *z, *y;                /* of batch norm with a residual: forward, backward */
 };
 
 struct clg__norm {

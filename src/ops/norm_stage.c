@@ -1,5 +1,6 @@
 #include "ops/norm_stage.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -122,12 +123,15 @@ clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
     int64_t elements = tile_elements(ctx, view, sums_of_columns ? MOST_OF_COLUMNS : MOST_TILE);
     char options[96];
     stage->lanes = lanes;
+    stage->columns = view->channels_last;
     if (!view->channels_last) {
         cut_planes(stage, view, goal, elements, lanes);
+        clg__norm_stage_set_relu(stage, -INFINITY, NORM_MASK_NONE);
         snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d", lanes, vector);
         return clg__kernel_create(ctx, source, kernel, options, &stage->kernel);
     }
     cut_columns(stage, view, goal, elements, lanes);
+    clg__norm_stage_set_relu(stage, -INFINITY, NORM_MASK_NONE);
     while (vector > view->channels)
         vector /= 2;
     int64_t vectors = lanes > 1 ? 1 : ceil_div(view->channels, vector);
@@ -135,6 +139,17 @@ clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
              vector, (int)(vectors <= FEW_VECTORS ? vectors : MOST_VECTORS),
              view->statistics_by_row);
     return clg__kernel_create(ctx, source, kernel, options, &stage->kernel);
+}
+
+void clg__norm_stage_set_relu(struct clg__norm_stage *stage, float lowest, int mask)
+{
+    if (stage->columns) {
+        stage->args.columns.lowest = lowest;
+        stage->args.columns.mask = mask;
+    } else {
+        stage->args.planes.lowest = lowest;
+        stage->args.planes.mask = mask;
+    }
 }
 
 void clg__norm_stage_release(struct clg__norm_stage *stage)
@@ -151,7 +166,7 @@ static struct clg__grid grid_of(int64_t tiles, int lanes)
 clg_status clg__norm_stage_launch(const struct clg__norm_stage *stage, struct clg__stream *stream,
                                   const struct clg__mem *memory, size_t count)
 {
-    enum { MOST_ARGS = 8 };
+    enum { MOST_ARGS = 10 };
     struct clg__arg args[MOST_ARGS];
     if (count >= MOST_ARGS)
         return clg__fail(CLG_INTERNAL_ERROR, "a normalisation kernel with %zu tensors", count);

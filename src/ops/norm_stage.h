@@ -11,6 +11,7 @@ struct clg__norm_stage {
         struct norm_planes planes;
         struct norm_columns columns;
     } args;
+    bool columns;     /* which of the two */
     size_t args_size; /* bytes */
     int64_t tiles;
     int64_t partials; /* entries in a row of partial results */
@@ -40,6 +41,9 @@ clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
                                 const char *source, const char *kernel);
 /* Whether a plane is one tile or less. */
 bool clg__norm_fits_tile(const clg_context *ctx, const struct clg__norm_view *view);
+
+/* What relu does to the stage: y is at least `lowest`, 0 or -INFINITY; mask: NORM_MASK_... */
+void clg__norm_stage_set_relu(struct clg__norm_stage *stage, float lowest, int mask);
 
 void clg__norm_stage_release(struct clg__norm_stage *stage);
 

@@ -11,6 +11,9 @@ struct batch_norm_problem {
     bool large; /* left out on slow devices */
 };
 
+extern const struct batch_norm_problem batch_norm_problems[];
+extern const size_t batch_norm_num_problems;
+
 struct batch_norm_fixture {
     struct norm_fixture norm;
     struct ref_batch_norm ref;
@@ -21,12 +24,20 @@ struct batch_norm_fixture {
 
 struct batch_norm_fixture batch_norm_set_up(const struct batch_norm_problem *problem,
                                             enum norm_data kind);
+struct batch_norm_fixture batch_norm_set_up_fused(const struct batch_norm_problem *problem,
+                                                  enum norm_data kind, clg_epilogue epilogue,
+                                                  bool residual);
 void batch_norm_tear_down(struct batch_norm_fixture *fixture);
 
 /* The calls on the fixture's tensors, which must succeed. */
 void batch_norm_forward(struct batch_norm_fixture *fixture);
 void batch_norm_backward(struct batch_norm_fixture *fixture, const clg_norm_gradients *grads,
                          const clg_run *run);
+
+/* Runs the check on every problem with each kind of data. */
+void batch_norm_for_every_problem(enum norm_data first, enum norm_data last,
+                                  void (*check)(const char *label,
+                                                struct batch_norm_fixture *fixture));
 
 /* Runs the check on a small problem in NCHW and in NHWC. */
 void batch_norm_for_both_layouts(void (*check)(const char *label,
