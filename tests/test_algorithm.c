@@ -73,9 +73,9 @@ static const struct clg__algorithm *const table[] = {&algorithm_0, &algorithm_1,
 static clg_status select_with(const struct problem *problem, const char *name, size_t limit,
                               struct clg__instance *instance)
 {
-    const struct clg__variant variant = {problem, 0, 0};
+    const struct clg__variant variant = {.problem = problem};
     const struct clg__selection selection = {
-        "fake forward", table, &variant, 1, name, limit, 0,
+        "fake forward", table, &variant, 1, name, limit, 0, NULL,
     };
     memset(prepare_calls, 0, sizeof prepare_calls);
     memset(release_calls, 0, sizeof release_calls);
@@ -225,25 +225,25 @@ static void what_an_algorithm_does_not_fuse_costs_its_time(void **state)
 {
     (void)state;
     const struct problem problem = {.seconds = {3, 2, 9}};
-    const struct clg__variant variant = {&problem, 0, 0};
+    const struct clg__variant variant = {.problem = &problem};
     struct clg__algorithm fusing = algorithm_0;
     fusing.fuses_relu = true;
     const struct clg__algorithm *const both[] = {&fusing, &algorithm_1, NULL};
-    struct clg__selection selection = {"fake forward", both, &variant, 1, NULL, 0, 0.5};
-    double seconds;
-    OK(clg__select_estimate(testing_context(), &selection, &seconds));
-    assert_true(seconds == 2.5);
+    struct clg__selection selection = {"fake forward", both, &variant, 1, NULL, 0, 0.5, NULL};
+    struct clg__forecast forecast;
+    OK(clg__select_forecast(testing_context(), &selection, &forecast));
+    assert_true(forecast.estimate == 2.5 && forecast.measured == 0);
     selection.unfused_seconds = 4;
-    OK(clg__select_estimate(testing_context(), &selection, &seconds));
-    assert_true(seconds == 3);
+    OK(clg__select_forecast(testing_context(), &selection, &forecast));
+    assert_true(forecast.estimate == 3);
 }
 
 static void a_variant_costs_its_time_and_its_workspace(void **state)
 {
     (void)state;
     const struct problem slow = {.seconds = {9, 9, 9}}, quick = {.seconds = {5, 2, 5}};
-    struct clg__variant variants[] = {{&slow, 0, 0}, {&quick, 3, 64}};
-    struct clg__selection selection = {"fake forward", table, variants, 2, NULL, 0, 0};
+    struct clg__variant variants[] = {{&slow, 0, 0, NULL}, {&quick, 3, 64, NULL}};
+    struct clg__selection selection = {"fake forward", table, variants, 2, NULL, 0, 0, NULL};
     struct clg__instance instance;
     OK(clg__select(testing_context(), &selection, &instance));
     assert_int_equal(instance.variant, 1);

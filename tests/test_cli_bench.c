@@ -128,7 +128,7 @@ static void conv2d_says_what_it_could_not_measure(void **state)
                   scratch_write("bad.txt", bad, strlen(bad)));
     program_expect_err(&run, 1, "clgrad bench conv2d: mb1ic1ih3: ");
     run = PROGRAM("bench conv2d --seconds 0");
-    program_expect_usage(&run, "--shapes FILE is missing");
+    program_expect_usage(&run, "one of --shapes FILE and --problem TEXT is needed");
     run = PROGRAM("bench conv2d --shapes '%s' --algo textbok", shapes());
     program_expect_usage(&run, "has no algorithm \"textbok\"; did you mean textbook?");
 }

@@ -82,7 +82,7 @@ static clg_status prepare(struct contest *c, const struct benchdnn_problem *prob
 {
     for (int i = 0; i < PEER_FIRST; i++) {
         const struct bench_conv2d_desc desc = {problem, (clg_conv2d_direction)direction, NULL,
-                                               i == OURS_PREFERRED};
+                                               i == OURS_PREFERRED, CLG_NCHW};
         CLG__TRY(bench_conv2d_make(c->ctx, &desc, &c->ours[i]));
         c->runners[i].there = true;
         c->runners[i].work = bench_conv2d_run;

@@ -12,6 +12,7 @@
 #include "clgrad/run.h"
 #include "clgrad/status.h"
 #include "clgrad/tensor.h"
+#include "clgrad/tuning.h"
 #include "clgrad/version.h"
 
 /* Operations */

@@ -19,6 +19,19 @@ extern "C" {
  */
 typedef struct clg_context clg_context;
 
+/* How algorithms are chosen where the caller names none; see clgrad/tuning.h. */
+typedef enum clg_tuning {
+    CLG_TUNING_AUTO = 0, /* as the environment variable CLGRAD_TUNE says: 1 is CLG_TUNING_MEASURE, 0
+                            or off CLG_TUNING_OFF, anything else or nothing CLG_TUNING_STORED */
+    CLG_TUNING_OFF,      /* by estimate only */
+    CLG_TUNING_STORED,   /* by the times in the tuning store, by estimate where it has none */
+    CLG_TUNING_MEASURE   /* by measured times: creating a plan measures what the store lacks */
+} clg_tuning;
+
+/* Receives one line, without its end, about a topic: "plan". Called by the thread that uses the
+ * context, inside of clgrad's functions; it must not use the context. */
+typedef void clg_log_function(void *data, const char *topic, const char *line);
+
 typedef struct clg_context_desc {
     /* Which device, as for clg_device_find; NULL: CLGRAD_DEVICE, else the best one. Unused when
      * `cl_context` is given. */
@@ -33,13 +46,24 @@ typedef struct clg_context_desc {
     struct _cl_context *cl_context; /* a cl_context, spelled so that C++ reads it too */
     cl_device_id cl_device;
     cl_command_queue cl_queue;
+    clg_tuning tuning;
+    /*
+     * Hears what clgrad does. "plan": for each operation with several algorithms whose plan is made
+     * the chosen one, its workspace, the work, the alternatives with their times, those that refuse
+     * with their reasons, and a command that measures the same.
+     * NULL: nobody, unless the environment variable CLGRAD_LOG names topics, between commas: then
+     * their lines go to standard error. This is the only thing that clgrad ever prints.
+     */
+    clg_log_function *log;
+    void *log_data;
 } clg_context_desc;
 
 /*
  * desc: NULL means all zero. *ctx is NULL after a failure.
  * Errors: CLG_NO_DEVICE (no driver, or nothing matches the selector), CLG_INVALID_ARGUMENT (a
  * queue without its context and device, a device that is not in the context, a queue of another
- * context or device, profiling on a queue without CL_QUEUE_PROFILING_ENABLE), CLG_OPENCL_ERROR,
+ * context or device, profiling on a queue without CL_QUEUE_PROFILING_ENABLE, an unknown value of
+ * `tuning`), CLG_OPENCL_ERROR,
  * CLG_OUT_OF_HOST_MEMORY.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_context_create(const clg_context_desc *desc,

@@ -46,6 +46,9 @@ typedef struct clg_conv2d_desc {
     /* The algorithm of each direction by name (clg_conv2d_algorithms); NULL: clgrad chooses. */
     const char *algorithm[3];
     size_t workspace_limit; /* bytes; 0: what the device can allocate */
+    /* Choose by measured times, and measure those that the tuning store lacks, whatever the
+     * context's setting: creating the plan then takes longer and blocks. See clgrad/tuning.h. */
+    bool tune;
 } clg_conv2d_desc;
 
 typedef enum clg_conv2d_direction {
@@ -83,10 +86,11 @@ CLG_API CLG_WARN_UNUSED clg_status clg_conv2d_output_size(const clg_conv2d_desc 
                                                           clg_tensor_desc *y, clg_tensor_desc *w);
 
 /*
- * The layout of x and y in which the directions that the description asks for take the least time
- * by estimate, all of them together; what desc->x.layout and desc->y_layout say does not matter
- * unless it makes no difference, then *layout is x's. Nothing is compiled or allocated.
- * Errors: those of clg_conv2d_create, without those of compiling and allocating.
+ * The layout of x and y in which the directions that the description asks for take the least time,
+ * all of them together, as measured where the tuning store has every one, else by estimate; what
+ * desc->x.layout and desc->y_layout say does not matter unless it makes no difference, then *layout
+ * is x's. Nothing is measured, compiled or allocated. Errors: those of clg_conv2d_create, without
+ * those of compiling and allocating.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_conv2d_preferred_layout(clg_context *ctx,
                                                                const clg_conv2d_desc *desc,
@@ -95,12 +99,12 @@ CLG_API CLG_WARN_UNUSED clg_status clg_conv2d_preferred_layout(clg_context *ctx,
 typedef struct clg_conv2d clg_conv2d;
 
 /*
- * Validates, selects an algorithm for each direction, compiles, and grows the context's scratch
- * buffer to the workspace. Running the plan neither compiles nor allocates. *plan is NULL after a
- * failure. The strings of `desc` are not kept.
- * Errors: those of clg_conv2d_output_size; CLG_INVALID_ARGUMENT (no algorithm of that name);
- * CLG_UNSUPPORTED (none takes the problem within the workspace limit; the message has each one's
- * reason); CLG_BUILD_FAILED; CLG_OUT_OF_DEVICE_MEMORY.
+ * Validates, selects an algorithm for each direction (by measured time where the tuning store has
+ * it, else by estimate), compiles, and grows the context's scratch buffer to the workspace. Running
+ * the plan neither compiles nor allocates. *plan is NULL after a failure. The strings of `desc` are
+ * not kept. Errors: those of clg_conv2d_output_size; CLG_INVALID_ARGUMENT (no algorithm of that
+ * name); CLG_UNSUPPORTED (none takes the problem within the workspace limit; the message has each
+ * one's reason); CLG_BUILD_FAILED; CLG_OUT_OF_DEVICE_MEMORY.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_conv2d_create(clg_context *ctx, const clg_conv2d_desc *desc,
                                                      clg_conv2d **plan);
@@ -121,6 +125,9 @@ CLG_API size_t clg_conv2d_workspace_size(const clg_conv2d *plan, clg_conv2d_dire
  * included, bias left out; 0 for a direction that the plan does not serve. Good for comparing
  * algorithms on one device, not for predictions. */
 CLG_API double clg_conv2d_estimate(const clg_conv2d *plan, clg_conv2d_direction direction);
+/* The same as the tuning store has it, measured by this process or an earlier one; 0: it has none,
+ * or the algorithm was named. */
+CLG_API double clg_conv2d_measured(const clg_conv2d *plan, clg_conv2d_direction direction);
 
 /* The names of a direction's algorithms, the preferred first: fills up to `capacity` names,
  * returns how many there are. */

@@ -34,6 +34,7 @@ typedef struct clg_conv_transpose2d_desc {
      * our forward, its forward our backward_data. In the order of clg_conv2d_direction; NULL:
      * clgrad chooses. */
     const char *algorithm[3];
+    bool tune; /* as in clg_conv2d_desc */
 } clg_conv_transpose2d_desc;
 
 /* The shapes of y and w; also checks the whole description.

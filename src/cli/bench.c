@@ -6,9 +6,14 @@
 #include "base/error.h"
 #include "ref/random.h"
 
-clg_status bench_open(const char *device, clg_context **ctx)
+void bench_pin_threads(void)
 {
     setenv("POCL_AFFINITY", "1", 0);
+}
+
+clg_status bench_open(const char *device, clg_context **ctx)
+{
+    bench_pin_threads();
     clg_context_desc desc = {.device = device};
     return clg_context_create(&desc, ctx);
 }
@@ -35,6 +40,11 @@ clg_status bench_tensor(clg_context *ctx, const clg_tensor_desc *desc, uint64_t 
 const char *bench_layout_name(clg_layout layout)
 {
     return layout == CLG_NHWC ? "nhwc" : "nchw";
+}
+
+clg_layout bench_layout(const char *name)
+{
+    return strcmp(name, "nhwc") == 0 ? CLG_NHWC : CLG_NCHW;
 }
 
 bool bench_matches(const char *name, const char *text)

@@ -24,9 +24,12 @@
         .help = "print one JSON object a line"                                                     \
     }
 
+/* Pins PoCL's threads to cores, for contexts made later, unless the environment variable
+ * POCL_AFFINITY says something already: two of them on one core would halve every figure. */
+void bench_pin_threads(void);
+
 /*
- * The context of a measurement. Pins PoCL's threads to cores unless the environment variable
- * POCL_AFFINITY says something already: two of them on one core would halve every figure.
+ * The context of a measurement, its threads pinned.
  * Errors: those of clg_context_create.
  */
 clg_status bench_open(const char *device, clg_context **ctx);
@@ -38,6 +41,8 @@ clg_status bench_tensor(clg_context *ctx, const clg_tensor_desc *desc, uint64_t 
 
 /* "nchw", "nhwc" */
 const char *bench_layout_name(clg_layout layout);
+/* CLG_NHWC for "nhwc". */
+clg_layout bench_layout(const char *name);
 
 /* Whether the name contains the text; NULL is in every name. */
 bool bench_matches(const char *name, const char *text);

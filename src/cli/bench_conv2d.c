@@ -9,7 +9,7 @@ clg_status bench_conv2d_make(clg_context *ctx, const struct bench_conv2d_desc *d
 {
     clg_conv2d_desc conv;
     clg_tensor_desc y, w, b = clg_desc_1d(desc->problem->out_channels);
-    *made = (struct bench_conv2d){.direction = desc->direction};
+    *made = (struct bench_conv2d){.direction = desc->direction, .layout = desc->layout};
     if (desc->algorithm && !shape_has_algorithm(desc->direction, desc->algorithm))
         return clg__fail(CLG_UNSUPPORTED, "there is no algorithm %s in this direction",
                          desc->algorithm);

@@ -9,7 +9,8 @@ struct bench_conv2d_desc {
     const struct benchdnn_problem *problem;
     clg_conv2d_direction direction;
     const char *algorithm; /* NULL: the library's choice */
-    bool preferred;        /* tensors in the layout that the direction prefers; else NCHW */
+    bool preferred;        /* tensors in the layout that the direction prefers */
+    clg_layout layout;     /* else */
 };
 
 struct bench_conv2d {

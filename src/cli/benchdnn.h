@@ -59,6 +59,8 @@ struct benchdnn_list {
  * Errors: CLG_IO_ERROR, CLG_BAD_FORMAT (lists that include each other), CLG_OUT_OF_HOST_MEMORY.
  */
 clg_status benchdnn_read(const char *path, struct benchdnn_list *list);
+/* The same with one problem in it, given as text. Errors: CLG_OUT_OF_HOST_MEMORY. */
+clg_status benchdnn_read_one(const char *text, struct benchdnn_list *list);
 void benchdnn_free(struct benchdnn_list *list);
 
 #endif

@@ -238,6 +238,13 @@ clg_status benchdnn_read(const char *path, struct benchdnn_list *list)
     return status;
 }
 
+clg_status benchdnn_read_one(const char *text, struct benchdnn_list *list)
+{
+    *list = (struct benchdnn_list){.count = 0};
+    const struct reader reader = {.list = list, .path = "--problem", .word_line = 1};
+    return add_problem(&reader, text, 0);
+}
+
 void benchdnn_free(struct benchdnn_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -13,7 +13,7 @@
 static const char command[] = "bench conv2d";
 
 struct run {
-    const char *file, *direction, *algorithm, *layout, *filter, *device;
+    const char *file, *problem, *direction, *algorithm, *layout, *filter, *device;
     int64_t batch;
     double seconds;
     bool json;
@@ -100,7 +100,8 @@ static void run_one(struct run *run, const struct benchdnn_entry *entry,
     if (run->batch)
         problem.batch = run->batch;
     const struct bench_conv2d_desc desc = {&problem, direction, algorithm,
-                                           strcmp(run->layout, "preferred") == 0};
+                                           strcmp(run->layout, "preferred") == 0,
+                                           bench_layout(run->layout)};
     struct bench_conv2d made;
     clg_status status = bench_conv2d_make(run->ctx, &desc, &made);
     if (status == CLG_OK)
@@ -153,8 +154,8 @@ static int run_list(struct run *run, const struct benchdnn_list *list)
     if (run->failed)
         return cli_fail(command, "%ld failed", run->failed);
     if (!run->measured && !run->refused)
-        return cli_fail(command, "%s holds no problem%s%s", run->file, run->filter ? " with " : "",
-                        run->filter ? run->filter : "");
+        return cli_fail(command, "%s holds no problem%s%s", run->file ? run->file : run->problem,
+                        run->filter ? " with " : "", run->filter ? run->filter : "");
     return CLI_OK;
 }
 
@@ -173,7 +174,8 @@ static int start(struct run *run)
     int code = shape_check_algorithm(command, run->algorithm);
     if (code != CLI_OK)
         return code;
-    clg_status status = benchdnn_read(run->file, &list);
+    clg_status status =
+        run->file ? benchdnn_read(run->file, &list) : benchdnn_read_one(run->problem, &list);
     if (status != CLG_OK)
         return cli_fail_status(command, status);
     status = bench_open(run->device, &run->ctx);
@@ -194,6 +196,11 @@ int bench_conv2d(int argc, char **argv)
          .value = &run.file,
          .placeholder = "FILE",
          .help = "convolutions in benchdnn's notation"},
+        {.name = "problem",
+         .type = CLI_TEXT,
+         .value = &run.problem,
+         .placeholder = "TEXT",
+         .help = "instead: one of them, mb8ic64ih56oc64kh3ph1"},
         {.name = "dir",
          .type = CLI_CHOICE,
          .value = &run.direction,
@@ -207,8 +214,8 @@ int bench_conv2d(int argc, char **argv)
         {.name = "layout",
          .type = CLI_CHOICE,
          .value = &run.layout,
-         .placeholder = "nchw|preferred",
-         .help = "of the tensors; nchw: the plan changes layouts inside (preferred)"},
+         .placeholder = "nchw|nhwc|preferred",
+         .help = "of the tensors; the plan changes layouts inside where it must (preferred)"},
         {.name = "batch",
          .type = CLI_INT,
          .value = &run.batch,
@@ -228,7 +235,8 @@ int bench_conv2d(int argc, char **argv)
     };
     const struct cli_syntax syntax = {
         command,
-        "bench conv2d --shapes FILE [--dir DIRECTION] [--algo NAME|all] [--layout LAYOUT] ...",
+        "bench conv2d --shapes FILE|--problem TEXT [--dir DIRECTION] [--algo NAME|all] [--layout "
+        "LAYOUT] ...",
         "Measures convolutions: median, shortest and longest time of a run in milliseconds, the\n"
         "time that the choice of an algorithm goes by (estimate), GFLOP/s by the median (two for\n"
         "each term of the dense sum), the fraction of what multiply-adds in registers reach, "
@@ -241,7 +249,7 @@ int bench_conv2d(int argc, char **argv)
     int code = cli_options_parse(&syntax, argc, argv, &arguments);
     if (code != CLI_GO_ON)
         return code;
-    if (!run.file)
-        return cli_usage(command, "--shapes FILE is missing");
+    if (!run.file == !run.problem)
+        return cli_usage(command, "one of --shapes FILE and --problem TEXT is needed");
     return start(&run);
 }

@@ -63,24 +63,29 @@ static unsigned directions_of(const clg_conv2d_desc *desc)
     return desc->directions ? desc->directions : (1u << NUM_DIRECTIONS) - 1;
 }
 
-/* The estimated time of the wanted directions with x and y in one layout. */
-static clg_status estimate(clg_context *ctx, const clg_conv2d_desc *asked, clg_layout layout,
-                           double *seconds)
+/* The time of the wanted directions with x and y in one layout; measured: 0 unless all are. */
+static clg_status forecast(clg_context *ctx, const clg_conv2d_desc *asked, clg_layout layout,
+                           struct clg__forecast *sum)
 {
     clg_conv2d_desc desc = *asked;
     struct conv2d_args args;
     desc.x.layout = desc.y_layout = layout;
     CLG__TRY(clg__conv2d_problem_init(&desc, &args));
     const struct clg__conv2d_variants variants = clg__conv2d_variants(&args);
-    *seconds = 0;
+    bool all_measured = true;
+    *sum = (struct clg__forecast){0, 0};
     for (int i = 0; i < NUM_DIRECTIONS; i++) {
         if (!(directions_of(&desc) & (1u << i)))
             continue;
         const struct clg__conv2d_road_desc road = {(clg_conv2d_direction)i, &desc, &variants, NULL};
-        double one;
-        CLG__TRY(clg__conv2d_road_estimate(ctx, &road, &one));
-        *seconds += one;
+        struct clg__forecast one;
+        CLG__TRY(clg__conv2d_road_forecast(ctx, &road, &one));
+        all_measured = all_measured && one.measured > 0;
+        sum->estimate += one.estimate;
+        sum->measured += one.measured;
     }
+    if (!all_measured)
+        sum->measured = 0;
     return CLG_OK;
 }
 
@@ -93,10 +98,12 @@ clg_status clg_conv2d_preferred_layout(clg_context *ctx, const clg_conv2d_desc *
     CLG__TRY(clg__check_create(call, ctx, desc, layout));
     CLG__TRY(check_directions(call, desc));
     clg_layout other = desc->x.layout == CLG_NHWC ? CLG_NCHW : CLG_NHWC;
-    double seconds, in_other;
-    CLG__TRY(estimate(ctx, desc, desc->x.layout, &seconds));
-    CLG__TRY(estimate(ctx, desc, other, &in_other));
-    *layout = in_other < seconds ? other : desc->x.layout;
+    struct clg__forecast in_x, in_other;
+    CLG__TRY(forecast(ctx, desc, desc->x.layout, &in_x));
+    CLG__TRY(forecast(ctx, desc, other, &in_other));
+    bool measured = in_x.measured > 0 && in_other.measured > 0;
+    bool better = measured ? in_other.measured < in_x.measured : in_other.estimate < in_x.estimate;
+    *layout = better ? other : desc->x.layout;
     return CLG_OK;
 }
 
@@ -191,7 +198,12 @@ size_t clg_conv2d_workspace_size(const clg_conv2d *plan, clg_conv2d_direction di
 
 double clg_conv2d_estimate(const clg_conv2d *plan, clg_conv2d_direction direction)
 {
-    return serves(plan, direction) ? clg__conv2d_road_seconds(plan->roads[direction]) : 0;
+    return serves(plan, direction) ? clg__conv2d_road_seconds(plan->roads[direction]).estimate : 0;
+}
+
+double clg_conv2d_measured(const clg_conv2d *plan, clg_conv2d_direction direction)
+{
+    return serves(plan, direction) ? clg__conv2d_road_seconds(plan->roads[direction]).measured : 0;
 }
 
 static clg_status check_run(const char *call, const clg_conv2d *plan,

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "ops/activation.h"
 #include "ops/conv2d_cost.h"
+#include "ops/conv2d_subject.h"
 #include "ops/pad2d.h"
 #include "ops/reorder.h"
 
@@ -110,50 +111,70 @@ static double unfused_seconds(const clg_context *ctx, clg_conv2d_direction direc
     return CLG__LAUNCH_SECONDS + bytes / clg__device_bandwidth(&ctx->info);
 }
 
-/* What there is to choose from; fills `variants`, to which the selection points. */
+static const struct clg__frame trial_frame;
+
+/* What there is to choose from. A selection points to the choice that it is of. */
+struct choice {
+    struct clg__variant variants[CLG__CONV2D_VARIANTS];
+    struct clg__conv2d_text text;
+    struct clg__subject subject;
+};
+
 static struct clg__selection selection_of(const clg_context *ctx, struct clg__conv2d_road *road,
                                           const struct clg__conv2d_road_desc *desc,
-                                          struct clg__variant *variants)
+                                          struct choice *choice)
 {
     const struct conv2d_args *args = desc->variants->args;
+    choice->subject = clg__conv2d_subject(args, road->direction, &choice->text);
+    choice->subject.tune = desc->desc->tune;
+    choice->subject.frame = &trial_frame;
+    choice->subject.frame_problem = desc;
     for (size_t i = 0; i < desc->variants->count; i++) {
         /* One byte stands for an algorithm with any: the rounding behind it counts, too. */
         size_t end = plan_workspace(road, desc->desc, &args[0], &args[i], 1);
         size_t extra = end > 256 ? end - 1 : 0;
-        variants[i] =
-            (struct clg__variant){&args[i], extra_seconds(ctx, &args[0], &args[i]), extra};
+        choice->variants[i] =
+            (struct clg__variant){&args[i], extra_seconds(ctx, &args[0], &args[i]), extra,
+                                  clg__conv2d_layout_label(&args[i])};
     }
     return (struct clg__selection){
         .what = directions[road->direction].what,
         .table = directions[road->direction].table,
-        .variants = variants,
+        .variants = choice->variants,
         .num_variants = desc->variants->count,
         .name = desc->desc->algorithm[road->direction],
         .workspace_limit = desc->desc->workspace_limit,
         .unfused_seconds = unfused_seconds(ctx, road->direction, args),
+        .subject = &choice->subject,
     };
+}
+
+/* Where the steps around the instance have their memory. */
+static void place_steps(struct clg__conv2d_road *road, const struct clg__conv2d_road_desc *desc,
+                        size_t extra_workspace)
+{
+    const struct conv2d_args *args = desc->variants->args;
+    plan_workspace(road, desc->desc, &args[0], &args[road->instance.variant],
+                   road->instance.workspace - extra_workspace);
 }
 
 static clg_status select_algorithm(clg_context *ctx, struct clg__conv2d_road *road,
                                    const struct clg__conv2d_road_desc *desc)
 {
-    struct clg__variant variants[CLG__CONV2D_VARIANTS];
-    const struct conv2d_args *args = desc->variants->args;
-    const struct clg__selection selection = selection_of(ctx, road, desc, variants);
+    struct choice choice;
+    const struct clg__selection selection = selection_of(ctx, road, desc, &choice);
     CLG__TRY(clg__select(ctx, &selection, &road->instance));
-    size_t variant = road->instance.variant;
-    plan_workspace(road, desc->desc, &args[0], &args[variant],
-                   road->instance.workspace - variants[variant].extra_workspace);
+    place_steps(road, desc, choice.variants[road->instance.variant].extra_workspace);
     return CLG_OK;
 }
 
-clg_status clg__conv2d_road_estimate(clg_context *ctx, const struct clg__conv2d_road_desc *desc,
-                                     double *seconds)
+clg_status clg__conv2d_road_forecast(clg_context *ctx, const struct clg__conv2d_road_desc *desc,
+                                     struct clg__forecast *forecast)
 {
     struct clg__conv2d_road road = {.direction = desc->direction};
-    struct clg__variant variants[CLG__CONV2D_VARIANTS];
-    const struct clg__selection selection = selection_of(ctx, &road, desc, variants);
-    return clg__select_estimate(ctx, &selection, seconds);
+    struct choice choice;
+    const struct clg__selection selection = selection_of(ctx, &road, desc, &choice);
+    return clg__select_forecast(ctx, &selection, forecast);
 }
 
 static clg_layout layout_of(int channels_last)
@@ -161,6 +182,24 @@ static clg_layout layout_of(int channels_last)
     return channels_last ? CLG_NHWC : CLG_NCHW;
 }
 
+static clg_status create_padding(clg_context *ctx, struct clg__conv2d_road *road,
+                                 const clg_conv2d_desc *desc)
+{
+    if (!is_padded(desc))
+        return CLG_OK;
+    const int64_t *padding = desc->padding;
+    const struct clg__pad2d pad = {
+        clg__planes_of(&desc->x),
+        {padding[0], padding[1], padding[2], padding[3]},
+        desc->pad_mode,
+        desc->pad_value,
+    };
+    return road->direction == CLG_CONV2D_BACKWARD_DATA
+               ? clg__pad2d_backward_create(ctx, &pad, &road->pad)
+               : clg__pad2d_forward_create(ctx, &pad, &road->pad);
+}
+
+/* The steps that depend on the algorithm. */
 static clg_status create_steps(clg_context *ctx, struct clg__conv2d_road *road,
                                const struct clg__conv2d_road_desc *desc)
 {
@@ -171,17 +210,6 @@ static clg_status create_steps(clg_context *ctx, struct clg__conv2d_road *road,
     const struct changes changes = changes_between(from, to);
     bool gives_x = road->direction == CLG_CONV2D_BACKWARD_DATA;
     bool gives_y = road->direction == CLG_CONV2D_FORWARD;
-    if (is_padded(desc->desc)) {
-        const int64_t *padding = desc->desc->padding;
-        const struct clg__pad2d pad = {
-            clg__planes_of(&desc->desc->x),
-            {padding[0], padding[1], padding[2], padding[3]},
-            desc->desc->pad_mode,
-            desc->desc->pad_value,
-        };
-        CLG__TRY(gives_x ? clg__pad2d_backward_create(ctx, &pad, &road->pad)
-                         : clg__pad2d_forward_create(ctx, &pad, &road->pad));
-    }
     if (changes.x)
         CLG__TRY(clg__reorder_create(ctx, from->n, from->c, from->h, from->w,
                                      gives_x ? x_inside : x, gives_x ? x : x_inside,
@@ -207,6 +235,8 @@ clg_status clg__conv2d_road_create(clg_context *ctx, const struct clg__conv2d_ro
     road->direction = desc->direction;
     road->accumulate = desc->accumulate;
     clg_status status = select_algorithm(ctx, road, desc);
+    if (status == CLG_OK)
+        status = create_padding(ctx, road, desc->desc);
     if (status == CLG_OK)
         status = create_steps(ctx, road, desc);
     if (status != CLG_OK) {
@@ -239,9 +269,9 @@ size_t clg__conv2d_road_workspace(const struct clg__conv2d_road *road)
     return road->instance.workspace;
 }
 
-double clg__conv2d_road_seconds(const struct clg__conv2d_road *road)
+struct clg__forecast clg__conv2d_road_seconds(const struct clg__conv2d_road *road)
 {
-    return road->instance.seconds;
+    return (struct clg__forecast){road->instance.estimate, road->instance.measured};
 }
 
 /* Replaces *mem by its copy in `at` of the workspace, in the layout that the algorithm wants. */
@@ -353,3 +383,37 @@ clg_status clg__conv2d_road_run(struct clg__conv2d_road *road, struct clg__strea
         run_forward, run_backward_data, run_backward_filter};
     return run[road->direction](road, stream, operands);
 }
+
+/* ---- Measuring: a road around an instance that is not its own ---- */
+
+/* Padding is the same whatever the algorithm: a trial begins with the padded x, or ends with it. */
+static clg_status trial_create(clg_context *ctx, const void *problem,
+                               const struct clg__instance *instance, void **trial)
+{
+    const struct clg__conv2d_road_desc *desc = problem;
+    struct clg__conv2d_road *road = calloc(1, sizeof *road);
+    struct choice choice;
+    if (!road)
+        return clg__fail_alloc("a convolution to be measured");
+    road->direction = desc->direction;
+    road->instance = *instance;
+    *trial = road;
+    selection_of(ctx, road, desc, &choice);
+    place_steps(road, desc, choice.variants[instance->variant].extra_workspace);
+    return create_steps(ctx, road, desc);
+}
+
+static clg_status trial_enqueue(void *trial, struct clg__stream *stream,
+                                const struct clg__operands *operands)
+{
+    return clg__conv2d_road_run(trial, stream, operands);
+}
+
+static void trial_destroy(void *trial)
+{
+    struct clg__conv2d_road *road = trial;
+    road->instance = (struct clg__instance){.algorithm = NULL};
+    clg__conv2d_road_destroy(road);
+}
+
+static const struct clg__frame trial_frame = {trial_create, trial_enqueue, trial_destroy};

@@ -30,10 +30,10 @@ struct clg__conv2d_road_desc {
     struct clg__channel_sum *accumulate;         /* of the result's shape; unused for filters */
 };
 
-/* What the chosen algorithm would take by its estimate, layout changes included, in seconds.
- * desc->accumulate is not used. Errors: those of clg__select_estimate. */
-clg_status clg__conv2d_road_estimate(clg_context *ctx, const struct clg__conv2d_road_desc *desc,
-                                     double *seconds);
+/* What the chosen algorithm would take, layout changes included. desc->accumulate is not used.
+ * Errors: those of clg__select_forecast. */
+clg_status clg__conv2d_road_forecast(clg_context *ctx, const struct clg__conv2d_road_desc *desc,
+                                     struct clg__forecast *forecast);
 
 clg_status clg__conv2d_road_create(clg_context *ctx, const struct clg__conv2d_road_desc *desc,
                                    struct clg__conv2d_road **road);
@@ -41,7 +41,7 @@ void clg__conv2d_road_destroy(struct clg__conv2d_road *road); /* NULL is allowed
 
 const char *clg__conv2d_road_algorithm(const struct clg__conv2d_road *road);
 size_t clg__conv2d_road_workspace(const struct clg__conv2d_road *road); /* bytes */
-double clg__conv2d_road_seconds(const struct clg__conv2d_road *road);   /* by estimate */
+struct clg__forecast clg__conv2d_road_seconds(const struct clg__conv2d_road *road);
 
 /* Operands as in conv2d_problem.h, in the caller's layouts, unpadded; the workspace holds the
  * road's bytes. */

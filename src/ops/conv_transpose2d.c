@@ -94,6 +94,7 @@ static clg_conv2d_desc reverse(const clg_conv_transpose2d_desc *desc, const clg_
     conv.groups = desc->groups;
     conv.y_layout = desc->x.layout;
     conv.workspace_limit = desc->workspace_limit;
+    conv.tune = desc->tune;
     for (int i = 0; i < 3; i++)
         conv.algorithm[i] = desc->algorithm[i];
     return conv;

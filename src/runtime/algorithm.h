@@ -46,7 +46,8 @@ struct clg__instance {
     const struct clg__algorithm *algorithm;
     size_t variant;   /* index of the problem variant it was prepared for */
     size_t workspace; /* bytes, the variant's extra bytes included */
-    double seconds;   /* by estimate, the variant's extra seconds included */
+    double estimate;  /* seconds, the variant's extra seconds included */
+    double measured;  /* seconds, from the tuning store; 0: not measured */
     void *state;
 };
 
@@ -56,6 +57,34 @@ struct clg__variant {
     const void *problem;
     double extra_seconds;
     size_t extra_workspace; /* bytes */
+    const char *label;      /* "nhwc", for logs and the tuning store; NULL where there is but one */
+};
+
+/*
+ * What the log and measuring need to know of a problem. `key` says everything that a candidate's
+ * time depends on but for the device, in one line that people can read: the tuning store finds the
+ * problem by it.
+ */
+struct clg__subject {
+    const char *key;
+    const char *command;                       /* "clgrad bench ..."; NULL: there is none */
+    double flop, bytes;                        /* that must at least be computed and moved */
+    size_t out[CLG__MAX_OUT], in[CLG__MAX_IN]; /* bytes of the operands; 0: none */
+    bool tune;                                 /* measure, whatever the context says */
+    /* What the plan does around the algorithm, where that depends on the variant; a measured time
+     * contains it. `frame` NULL: nothing. */
+    const struct clg__frame *frame;
+    const void *frame_problem;
+};
+
+struct clg__frame {
+    /* *frame is what there is to destroy, also after a failure. */
+    clg_status (*create)(clg_context *ctx, const void *problem,
+                         const struct clg__instance *instance, void **frame);
+    /* The instance with all that is around it. */
+    clg_status (*enqueue)(void *frame, struct clg__stream *stream,
+                          const struct clg__operands *operands);
+    void (*destroy)(void *frame); /* not the instance */
 };
 
 struct clg__selection {
@@ -63,14 +92,17 @@ struct clg__selection {
     const struct clg__algorithm *const *table; /* ends with NULL */
     const struct clg__variant *variants;       /* the first one is preferred on a tie */
     size_t num_variants;
-    const char *name;       /* the algorithm asked for; NULL: choose */
-    size_t workspace_limit; /* bytes; 0: what the device can allocate */
-    double unfused_seconds; /* what an algorithm without fuses_relu costs more */
+    const char *name;                   /* the algorithm asked for; NULL: choose */
+    size_t workspace_limit;             /* bytes; 0: what the device can allocate */
+    double unfused_seconds;             /* what an algorithm without fuses_relu costs more */
+    const struct clg__subject *subject; /* NULL: nothing is measured or looked up */
 };
 
 /*
- * Chooses by name or by the least estimated time and prepares. When the choice was free, a
- * candidate that does not build or does not get its memory is passed over for the next one.
+ * Chooses by name, or by the least time, and prepares. A time from the tuning store counts before
+ * an estimate; whether candidates are measured here is the context's setting (clgrad/tuning.h).
+ * When the choice was free, a candidate that does not build or does not get its memory is passed
+ * over for the next one. What was chosen and what not is logged.
  * Errors: CLG_INVALID_ARGUMENT (no algorithm of that name; the message lists them),
  * CLG_UNSUPPORTED (refused, for the problem or for a workspace above the limit; the message has
  * each one's reason), and what reserving the workspace and prepare return.
@@ -78,10 +110,14 @@ struct clg__selection {
 clg_status clg__select(clg_context *ctx, const struct clg__selection *selection,
                        struct clg__instance *instance);
 
-/* The least estimated time of what clg__select would choose from, in seconds; prepares nothing.
+/* The time of what clg__select would try first, in seconds: measured and kept in the tuning store
+ * (0: not measured), and the least estimate of all. Prepares and measures nothing.
  * Errors: as clg__select, without those of preparing. */
-clg_status clg__select_estimate(const clg_context *ctx, const struct clg__selection *selection,
-                                double *seconds);
+struct clg__forecast {
+    double estimate, measured;
+};
+clg_status clg__select_forecast(clg_context *ctx, const struct clg__selection *selection,
+                                struct clg__forecast *forecast);
 
 void clg__instance_release(struct clg__instance *instance);
 

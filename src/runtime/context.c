@@ -91,6 +91,7 @@ static clg_status init_context(clg_context *ctx, const clg_context_desc *desc)
         CLG__TRY_CL(code, "clCreateCommandQueue");
     }
     ctx->profiling = desc->profiling;
+    CLG__TRY(clg__tuning_init(&ctx->tuning, desc->tuning));
     return clg__program_cache_init(&ctx->programs, ctx->cl, ctx->device, &ctx->info);
 }
 
@@ -104,6 +105,7 @@ clg_status clg_context_create(const clg_context_desc *desc, clg_context **out)
     if (!ctx)
         return clg__fail_alloc("a context");
     ctx->references = 1;
+    ctx->log = clg__log_init(desc ? desc : &defaults);
     clg_status status = init_context(ctx, desc ? desc : &defaults);
     if (status != CLG_OK) {
         clg_context_destroy(ctx);
@@ -125,6 +127,7 @@ void clg_context_destroy(clg_context *ctx)
         return;
     clg__profile_clear(&ctx->profile);
     clg__program_cache_destroy(&ctx->programs);
+    clg__tuning_close(ctx->tuning.store);
     if (ctx->scratch)
         clReleaseMemObject(ctx->scratch);
     if (ctx->queue)

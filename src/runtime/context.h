@@ -4,8 +4,10 @@
 
 #include "clgrad/buffer.h"
 #include "clgrad/context.h"
+#include "runtime/log.h"
 #include "runtime/profile.h"
 #include "runtime/program_cache.h"
+#include "runtime/tuning.h"
 
 struct clg_context {
     int references;
@@ -18,6 +20,8 @@ struct clg_context {
     struct clg__program_cache programs;
     struct clg__profile profile;
     bool profiling;
+    struct clg__log log;
+    struct clg__tuning tuning;
     /* Scratch memory that all plans share; see clg__scratch_reserve. */
     cl_mem scratch;
     size_t scratch_bytes;

@@ -1,6 +1,7 @@
 #include "runtime/gemm.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +71,42 @@ static clg_status check_problem(const struct clg__gemm_problem *p)
     return check_matrix("C", p->m, p->n, p->ldc, p->stride_c);
 }
 
+/* Bytes from the first element to behind the last one. */
+static size_t span_of(int rows, int columns, int ld, int64_t stride, int batch)
+{
+    int64_t elements = (int64_t)(batch - 1) * stride + (int64_t)(rows - 1) * ld + columns;
+    return (size_t)elements * sizeof(float);
+}
+
+enum { KEY_SIZE = 320 };
+
+/* As far as times depend on it. alpha does not matter. */
+static void describe(const struct clg__gemm_problem *p, char key[KEY_SIZE])
+{
+    snprintf(key, KEY_SIZE, "m%dn%dk%d%s%s%s batch %d ld %d,%d,%d stride %lld,%lld,%lld", p->m,
+             p->n, p->k, p->transpose_a ? " ta" : "", p->transpose_b ? " tb" : "",
+             p->bias ? " bias" : "", p->batch, p->lda, p->ldb, p->ldc, (long long)p->stride_a,
+             (long long)p->stride_b, (long long)p->stride_c);
+}
+
+static struct clg__subject subject_of(const struct clg__gemm_problem *p, const char *key)
+{
+    struct clg__subject subject = {
+        .key = key,
+        .flop = 2.0 * p->m * p->n * p->k * p->batch,
+        .out = {span_of(p->m, p->n, p->ldc, p->stride_c, p->batch)},
+        .in = {span_of(p->transpose_a ? p->k : p->m, p->transpose_a ? p->m : p->k, p->lda,
+                       p->stride_a, p->batch),
+               span_of(p->transpose_b ? p->n : p->k, p->transpose_b ? p->k : p->n, p->ldb,
+                       p->stride_b, p->batch),
+               p->bias == CLG__GEMM_NO_BIAS
+                   ? 0
+                   : (size_t)(p->bias == CLG__GEMM_BIAS_ROWS ? p->m : p->n) * sizeof(float)},
+    };
+    subject.bytes = (double)subject.out[0] + (double)subject.in[0] + (double)subject.in[1];
+    return subject;
+}
+
 clg_status clg__gemm_create(clg_context *ctx, const struct clg__gemm_problem *problem,
                             const char *algorithm, size_t workspace_limit, struct clg__gemm **out)
 {
@@ -80,7 +117,10 @@ clg_status clg__gemm_create(clg_context *ctx, const struct clg__gemm_problem *pr
         return clg__fail_alloc("a matrix product");
     gemm->ctx = clg__context_retain(ctx);
     gemm->problem = *problem;
-    const struct clg__variant variant = {&gemm->problem, 0, 0};
+    const struct clg__variant variant = {.problem = &gemm->problem};
+    char key[KEY_SIZE];
+    describe(problem, key);
+    const struct clg__subject subject = subject_of(problem, key);
     const struct clg__selection selection = {
         .what = "matrix product",
         .table = clg__gemm_algorithms,
@@ -88,6 +128,7 @@ clg_status clg__gemm_create(clg_context *ctx, const struct clg__gemm_problem *pr
         .num_variants = 1,
         .name = algorithm,
         .workspace_limit = workspace_limit,
+        .subject = &subject,
     };
     clg_status status = clg__select(ctx, &selection, &gemm->instance);
     if (status != CLG_OK) {
