@@ -10,6 +10,7 @@
 #include "common.clh"
 #include "conv2d_pointwise_args.clh"
 #include "conv2d_pixels.clh"
+#include "lanes.clh"
 #include "transpose.clh"
 
 #ifndef PX
@@ -30,31 +31,8 @@
 #endif
 #endif
 #ifndef STREAM
-#define STREAM(value, pointer) vstore16(value, 0, pointer)
+#define STREAM(value, pointer) store_16(pointer, value)
 #endif
-
-/* 16 floats of which `count` exist; zeros behind them. */
-float16 load_lanes(__global const float *from, int count)
-{
-    if (count >= 16)
-        return vload16(0, from);
-    float lanes[16];
-    for (int i = 0; i < 16; i++)
-        lanes[i] = i < count ? from[i] : 0.0f;
-    return vload16(0, lanes);
-}
-
-void store_lanes(__global float *y, float16 value, int count, int accumulate)
-{
-    if (count >= 16) {
-        vstore16(accumulate ? value + vload16(0, y) : value, 0, y);
-        return;
-    }
-    float lanes[16];
-    vstore16(value, 0, lanes);
-    for (int i = 0; i < count; i++)
-        y[i] = accumulate ? y[i] + lanes[i] : lanes[i];
-}
 
 void clear_lanes(__global float *to, int count, int stream)
 {
@@ -63,7 +41,7 @@ void clear_lanes(__global float *to, int count, int stream)
         if (stream)
             STREAM((float16)(0.0f), to + i);
         else
-            vstore16((float16)(0.0f), 0, to + i);
+            store_16(to + i, 0.0f);
     for (; i < count; i++)
         to[i] = 0.0f;
 }
@@ -88,6 +66,7 @@ __kernel void conv2d_pointwise(OUT(float, y), IN(float, x), IN(float, filter), I
                                const struct conv2d_pointwise_args a, const int has_bias,
                                const int accumulate)
 {
+    __local float16 edge[PX * KV]; /* a tile that is not stored as it is */
     __local int from_at[CHUNK + 2 * PX], to_at[CHUNK + 2 * PX];
     const int first = get_group_id(0) * a.pixels_per_group;
     const int end = min(first + a.pixels_per_group, a.pixels.count);
@@ -147,9 +126,11 @@ __kernel void conv2d_pointwise(OUT(float, y), IN(float, x), IN(float, filter), I
                 if (tile + PX > count || lanes < LANES || accumulate) {
                     UNROLL_P for (int i = 0; i < PX; i++)
                         UNROLL_V for (int v = 0; v < KV; v++)
-                            if (tile + i < count)
-                                store_lanes(y0 + to_at[tile + i] + 16 * v, sums[i][v],
-                                            lanes - 16 * v, accumulate);
+                            edge[i * KV + v] = sums[i][v];
+                    for (int i = 0; i < min(PX, count - tile); i++)
+                        for (int v = 0; v < KV; v++)
+                            store_lanes(y0 + to_at[tile + i] + 16 * v, edge[i * KV + v],
+                                        lanes - 16 * v, accumulate);
                 } else if (stream) {
                     UNROLL_P for (int i = 0; i < PX; i++)
                         UNROLL_V for (int v = 0; v < KV; v++)
@@ -157,7 +138,7 @@ __kernel void conv2d_pointwise(OUT(float, y), IN(float, x), IN(float, filter), I
                 } else {
                     UNROLL_P for (int i = 0; i < PX; i++)
                         UNROLL_V for (int v = 0; v < KV; v++)
-                            vstore16(sums[i][v], v, y0 + to_at[tile + i]);
+                            store_16(y0 + to_at[tile + i] + 16 * v, sums[i][v]);
                 }
             }
         }
@@ -172,7 +153,7 @@ void pack_transposed(__global float *to, __global const float *from, int stride,
         rows[i] = i < outputs ? vload16(0, from + i * stride) : (float16)(0.0f);
     TRANSPOSE_16(rows, scratch)
     UNROLL_16 for (int i = 0; i < 16; i++)
-        vstore16(rows[i], 0, to + i * LANES);
+        store_16(to + i * LANES, rows[i]);
 }
 
 /* The filter, w[output * output_stride + term * term_stride], as the product wants it; one of the
@@ -195,7 +176,7 @@ __kernel void conv2d_pointwise_pack(OUT(float, packed), IN(float, w), const int 
         }
         for (int c = 0; c < count; c++) {
             if (output_stride == 1 && there == 16)
-                vstore16(vload16(0, from + c * term_stride), 0, to + c * LANES);
+                store_16(to + c * LANES, vload16(0, from + c * term_stride));
             else
                 for (int i = 0; i < 16; i++)
                     to[c * LANES + i] =

@@ -4,12 +4,14 @@
  * the rows those of dy, or the other way round, as the host likes it.
  * One work-item is one group and has a block of lanes, some rows, and a slice of the pixels. It
  * copies the lanes of a chunk of pixels to local memory, pixel after pixel, and reads the rows
- * where they lie. A chunk's sums are added to `partial` [slice][row][lane].
- * conv2d_pointwise_join adds the slices in order: the bits do not depend on scheduling.
+ * where they lie. A chunk's sums are added to `partial` [slice][row][lane], those of dy alone to
+ * `bias` [slice][channel of dy]. conv2d_pointwise_join adds the slices in order: the bits do not
+ * depend on scheduling.
  */
 #include "common.clh"
 #include "conv2d_pointwise_args.clh"
 #include "conv2d_pixels.clh"
+#include "lanes.clh"
 #include "transpose.clh"
 
 #ifndef CT
@@ -22,6 +24,7 @@
 #define LANES (16 * KV)
 #define CHUNK 128
 #define UNROLL_C __attribute__((opencl_unroll_hint(CT)))
+#define UNROLL_4 __attribute__((opencl_unroll_hint(4)))
 #define UNROLL_V __attribute__((opencl_unroll_hint(KV)))
 
 /* The lanes of one pixel, zeros behind the last one. */
@@ -36,13 +39,36 @@ void pack_pixel(__local float16 *to, __global const float *from, int there)
         ((__local float *)to)[i] = i < there ? from[i] : 0.0f;
 }
 
+/* sums[i] = the sum of from[at[m] + i] over m < count, or that added to it with `keep`. */
+void sum_pixels(__global float *sums, __global const float *from, __local const int *at, int count,
+                int channels, int keep)
+{
+    int c = 0;
+    for (; c + 64 <= channels; c += 64) {
+        float16 total[4];
+        UNROLL_4 for (int v = 0; v < 4; v++)
+            total[v] = 0.0f;
+        for (int m = 0; m < count; m++)
+            UNROLL_4 for (int v = 0; v < 4; v++)
+                total[v] += vload16(v, from + at[m] + c);
+        UNROLL_4 for (int v = 0; v < 4; v++)
+            store_lanes(sums + c + 16 * v, total[v], 16, keep);
+    }
+    for (; c < channels; c++) {
+        float total = 0.0f;
+        for (int m = 0; m < count; m++)
+            total += from[at[m] + c];
+        sums[c] = keep ? sums[c] + total : total;
+    }
+}
+
 __attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void conv2d_pointwise_filter(OUT(float, partial), IN(float, lanes), IN(float, rows),
-                                      const struct conv2d_pointwise_filter_args a,
-                                      const int accumulate)
+__kernel void conv2d_pointwise_filter(OUT(float, partial), OUT(float, bias), IN(float, lanes),
+                                      IN(float, rows), const struct conv2d_pointwise_filter_args a,
+                                      const int wants_bias, const int accumulate)
 {
     __local float16 packed[CHUNK * KV];
-    __local int at[CHUNK];
+    __local int lanes_at[CHUNK], rows_at[CHUNK];
     const int lane = get_group_id(0) * LANES, slice = get_group_id(2);
     const int first_row = get_group_id(1) * a.rows_per_group;
     const int end_row = min(first_row + a.rows_per_group, a.rows);
@@ -53,11 +79,11 @@ __kernel void conv2d_pointwise_filter(OUT(float, partial), IN(float, lanes), IN(
         const int count = min(a.chunk, end - start), keep = accumulate || start > first;
         for (int i = 0; i < count; i++) {
             const int m = start + i, strided = strided_pixel(&a.pixels, m);
-            at[i] = (a.strided_lanes ? m : strided) * a.rows;
-            pack_pixel(packed + i * KV,
-                       AT(lanes) + (a.strided_lanes ? strided : m) * a.lanes + lane,
-                       a.lanes - lane);
+            lanes_at[i] = (a.x_in_lanes ? strided : m) * a.lanes + lane;
+            rows_at[i] = (a.x_in_lanes ? m : strided) * a.rows;
         }
+        for (int i = 0; i < count; i++)
+            pack_pixel(packed + i * KV, AT(lanes) + lanes_at[i], a.lanes - lane);
         for (int row = first_row; row < end_row; row += CT) {
             /* The last tile is moved back; what belongs to the tile before is not stored. */
             const int r = min(row, a.rows - CT);
@@ -66,7 +92,7 @@ __kernel void conv2d_pointwise_filter(OUT(float, partial), IN(float, lanes), IN(
                 UNROLL_V for (int v = 0; v < KV; v++)
                     sums[i][v] = 0.0f;
             for (int m = 0; m < count; m++) {
-                __global const float *from = AT(rows) + r + at[m];
+                __global const float *from = AT(rows) + r + rows_at[m];
                 PREFETCH(from + 16);
                 float16 line[KV];
                 UNROLL_V for (int v = 0; v < KV; v++)
@@ -75,24 +101,51 @@ __kernel void conv2d_pointwise_filter(OUT(float, partial), IN(float, lanes), IN(
                     UNROLL_V for (int v = 0; v < KV; v++)
                         sums[i][v] = fma((float16)(from[i]), line[v], sums[i][v]);
             }
-            UNROLL_C for (int i = 0; i < CT; i++) {
-                __global float *to = sums_at + (r + i) * a.lane_pitch;
+            UNROLL_C for (int i = 0; i < CT; i++)
                 if (r + i >= row)
                     UNROLL_V for (int v = 0; v < KV; v++)
-                        vstore16(keep ? sums[i][v] + vload16(v, to) : sums[i][v], v, to);
-            }
+                        store_lanes(sums_at + (r + i) * a.lane_pitch + 16 * v, sums[i][v], 16,
+                                    keep);
+        }
+        /* The pixels are in a cache now. */
+        if (wants_bias && a.x_in_lanes && get_group_id(0) == 0)
+            sum_pixels(AT(bias) + slice * a.rows + first_row, AT(rows) + first_row, rows_at, count,
+                       end_row - first_row, keep);
+        if (wants_bias && !a.x_in_lanes && get_group_id(1) == 0)
+            sum_pixels(AT(bias) + slice * a.lanes + lane, AT(lanes), lanes_at, count,
+                       min(LANES, a.lanes - lane), keep);
+    }
+}
+
+/* db = the sum of the slices, or db plus it, for every `step` x 16 channels from `channel` on. */
+void join_bias(__global float *db, __global const float *bias, int channel, int step, int channels,
+               int slices, int accumulate)
+{
+    for (; channel < channels; channel += 16 * step) {
+        for (int c = channel; c < min(channel + 16, channels); c++) {
+            float sum = 0.0f;
+            for (int slice = 0; slice < slices; slice++)
+                sum += bias[slice * channels + c];
+            db[c] = accumulate ? db[c] + sum : sum;
         }
     }
 }
 
 /* dw = the sum of the slices, or dw plus it. A group has 16 rows by 16 lanes; dw has rows and
- * columns like partial, or with `transposed` the other way round. */
+ * columns like partial, or with `transposed` the other way round. Groups behind the last rows make
+ * db. */
 __attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void conv2d_pointwise_join(OUT(float, dw), IN(float, partial), const int rows,
-                                    const int lanes, const int lane_pitch, const int slices,
-                                    const int transposed, const int accumulate)
+__kernel void conv2d_pointwise_join(OUT(float, dw), OUT(float, db), IN(float, partial),
+                                    IN(float, bias), const int rows, const int lanes,
+                                    const int lane_pitch, const int slices, const int transposed,
+                                    const int accumulate)
 {
     const int lane = get_group_id(0) * 16, row = get_group_id(1) * 16;
+    if (row >= rows) {
+        join_bias(AT(db), AT(bias), lane, get_num_groups(0), transposed ? lanes : rows, slices,
+                  accumulate);
+        return;
+    }
     __global const float *from = AT(partial) + row * lane_pitch + lane;
     float16 sums[16], scratch[16];
     UNROLL_16 for (int i = 0; i < 16; i++)
@@ -109,15 +162,7 @@ __kernel void conv2d_pointwise_join(OUT(float, dw), IN(float, partial), const in
     const int width = min(16, transposed ? rows - row : lanes - lane);
     const int pitch = transposed ? rows : lanes;
     __global float *to = AT(dw) + (transposed ? lane * rows + row : row * lanes + lane);
-    UNROLL_16 for (int i = 0; i < 16; i++) {
-        if (i < height && width == 16) {
-            vstore16(accumulate ? sums[i] + vload16(0, to + i * pitch) : sums[i], 0,
-                     to + i * pitch);
-        } else if (i < height) {
-            float line[16];
-            vstore16(sums[i], 0, line);
-            for (int j = 0; j < width; j++)
-                to[i * pitch + j] = accumulate ? to[i * pitch + j] + line[j] : line[j];
-        }
-    }
+    UNROLL_16 for (int i = 0; i < 16; i++)
+        if (i < height)
+            store_lanes(to + i * pitch, sums[i], width, accumulate);
 }

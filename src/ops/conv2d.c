@@ -269,15 +269,17 @@ clg_status clg_conv2d_backward_data(clg_conv2d *plan, clg_tensor *dx, const clg_
 static clg_status run_filter(clg_conv2d *plan, struct clg__stream *stream, clg_tensor *dw,
                              clg_tensor *db, const clg_tensor *x, const clg_tensor *dy)
 {
+    struct clg__conv2d_road *road = plan->roads[CLG_CONV2D_BACKWARD_FILTER];
+    const bool together = dw && clg__conv2d_road_sums_bias(road);
     const struct clg__operands operands = {
-        .out = {clg__tensor_mem(dw)},
+        .out = {clg__tensor_mem(dw), clg__tensor_mem(together ? db : NULL)},
         .in = {clg__tensor_mem(x), clg__tensor_mem(dy)},
         .workspace = stream->workspace,
         .accumulate = stream->accumulate,
     };
     if (dw)
-        CLG__TRY(clg__conv2d_road_run(plan->roads[CLG_CONV2D_BACKWARD_FILTER], stream, &operands));
-    if (db)
+        CLG__TRY(clg__conv2d_road_run(road, stream, &operands));
+    if (db && !together)
         CLG__TRY(clg__channel_sum_enqueue(plan->on_y, stream, clg__tensor_mem(db),
                                           clg__tensor_mem(dy), stream->workspace,
                                           stream->accumulate));

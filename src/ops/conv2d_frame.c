@@ -264,6 +264,11 @@ const char *clg__conv2d_road_algorithm(const struct clg__conv2d_road *road)
     return road->instance.algorithm->name;
 }
 
+bool clg__conv2d_road_sums_bias(const struct clg__conv2d_road *road)
+{
+    return road->instance.algorithm->sums_bias;
+}
+
 size_t clg__conv2d_road_workspace(const struct clg__conv2d_road *road)
 {
     return road->instance.workspace;

@@ -42,6 +42,8 @@ void clg__conv2d_road_destroy(struct clg__conv2d_road *road); /* NULL is allowed
 const char *clg__conv2d_road_algorithm(const struct clg__conv2d_road *road);
 size_t clg__conv2d_road_workspace(const struct clg__conv2d_road *road); /* bytes */
 struct clg__forecast clg__conv2d_road_seconds(const struct clg__conv2d_road *road);
+/* Whether a filter gradient takes db as out[1], too. */
+bool clg__conv2d_road_sums_bias(const struct clg__conv2d_road *road);
 
 /* Operands as in conv2d_problem.h, in the caller's layouts, unpadded; the workspace holds the
  * road's bytes. */

@@ -153,6 +153,7 @@ struct conv2d_pixels clg__pointwise_pixels(const struct conv2d_args *a)
         .stride_w = a->stride_w,
         .top = -a->pad_top,
         .left = -a->pad_left,
+        .dense = a->p == a->h && a->q == a->w && a->pad_top == 0 && a->pad_left == 0,
     };
 }
 

@@ -70,7 +70,7 @@ static struct layout lay_out(const struct conv2d_args *a, const clg_device_info 
                 .tiling = choices[choice],
                 .x_in_lanes = x_in_lanes,
                 .args = {.pixels = clg__pointwise_pixels(a),
-                         .strided_lanes = x_in_lanes,
+                         .x_in_lanes = x_in_lanes,
                          .lanes = x_in_lanes ? a->c : a->k,
                          .rows = x_in_lanes ? a->k : a->c},
             };
@@ -86,6 +86,12 @@ static struct layout lay_out(const struct conv2d_args *a, const clg_device_info 
 static size_t partial_floats(const struct layout *l)
 {
     return l->direct ? 0 : (size_t)l->slices * (size_t)l->args.rows * (size_t)l->args.lane_pitch;
+}
+
+static size_t bias_floats(const struct layout *l)
+{
+    int filters = l->x_in_lanes ? l->args.rows : l->args.lanes;
+    return l->direct ? 0 : (size_t)l->slices * (size_t)filters;
 }
 
 static bool pointwise_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -107,7 +113,7 @@ static size_t pointwise_workspace(const struct conv2d_args *a, clg_conv2d_direct
 {
     (void)direction;
     struct layout l = lay_out(a, device);
-    return partial_floats(&l) * sizeof(float);
+    return (partial_floats(&l) + bias_floats(&l)) * sizeof(float);
 }
 
 static double pointwise_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -165,20 +171,25 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const struct state *state = pointer;
     const struct layout *l = &state->layout;
     const struct conv2d_pointwise_filter_args *t = &l->args;
+    const bool wants_bias = op->out[1].object != NULL;
+    struct clg__mem partial = l->direct ? op->out[0] : op->workspace, bias = op->out[1];
+    if (wants_bias && !l->direct)
+        bias = clg__mem_at(op->workspace, partial_floats(l) * sizeof(float));
     const struct clg__grid grid = {
         3, {(size_t)l->blocks, (size_t)l->row_groups, (size_t)l->slices}, {1, 1, 1}};
-    CLG__TRY(CLG__LAUNCH(
-        stream, state->product, grid, clg__arg_mem(l->direct ? op->out[0] : op->workspace),
-        clg__arg_mem(op->in[l->x_in_lanes ? 0 : 1]), clg__arg_mem(op->in[l->x_in_lanes ? 1 : 0]),
-        clg__arg_struct(t, sizeof *t), clg__arg_int(l->direct && op->accumulate)));
+    CLG__TRY(CLG__LAUNCH(stream, state->product, grid, clg__arg_mem(partial), clg__arg_mem(bias),
+                         clg__arg_mem(op->in[l->x_in_lanes ? 0 : 1]),
+                         clg__arg_mem(op->in[l->x_in_lanes ? 1 : 0]), clg__arg_struct(t, sizeof *t),
+                         clg__arg_int(wants_bias), clg__arg_int(l->direct && op->accumulate)));
     if (l->direct)
         return CLG_OK;
     const struct clg__grid blocks = {
-        2, {(size_t)divide_up(t->lanes, 16), (size_t)divide_up(t->rows, 16)}, {1, 1}};
+        2, {(size_t)divide_up(t->lanes, 16), (size_t)divide_up(t->rows, 16) + wants_bias}, {1, 1}};
     return CLG__LAUNCH(stream, state->join, blocks, clg__arg_mem(op->out[0]),
-                       clg__arg_mem(op->workspace), clg__arg_int(t->rows), clg__arg_int(t->lanes),
-                       clg__arg_int(t->lane_pitch), clg__arg_int(l->slices),
-                       clg__arg_int(!l->x_in_lanes), clg__arg_int(op->accumulate));
+                       clg__arg_mem(op->out[1]), clg__arg_mem(op->workspace), clg__arg_mem(bias),
+                       clg__arg_int(t->rows), clg__arg_int(t->lanes), clg__arg_int(t->lane_pitch),
+                       clg__arg_int(l->slices), clg__arg_int(!l->x_in_lanes),
+                       clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM(pointwise, backward_filter, CLG_CONV2D_BACKWARD_FILTER, true);
+CLG__CONV2D_ALGORITHM_SUMMING(pointwise, true);

@@ -14,6 +14,8 @@
  *                    a NaN, and never accumulates; the others ignore it and the frame does it
  *   backward_data    out dx          in dy, w
  *   backward_filter  out dw          in x, dy
+ *                    with out db, if its object is not NULL, from an algorithm that says sums_bias;
+ *                    never for the others
  */
 extern const struct clg__algorithm *const clg__conv2d_forward_algorithms[];
 extern const struct clg__algorithm *const clg__conv2d_backward_data_algorithms[];
@@ -45,10 +47,18 @@ CLG__CONV2D_BACKWARD_FILTER_LIST(CLG__CONV2D_DECLARE_FILTER)
  * enqueue, release.
  */
 #define CLG__CONV2D_ALGORITHM(name_, direction_, DIRECTION, exact_)                                \
-    CLG__CONV2D_ALGORITHM_FUSING(name_, direction_, DIRECTION, exact_, false)
+    CLG__CONV2D_ALGORITHM_WITH(name_, direction_, DIRECTION, exact_, false, false)
 
 /* The same with a say about fuses_relu. */
 #define CLG__CONV2D_ALGORITHM_FUSING(name_, direction_, DIRECTION, exact_, fuses_relu_)            \
+    CLG__CONV2D_ALGORITHM_WITH(name_, direction_, DIRECTION, exact_, fuses_relu_, false)
+
+/* A filter gradient that says sums_bias. */
+#define CLG__CONV2D_ALGORITHM_SUMMING(name_, exact_)                                               \
+    CLG__CONV2D_ALGORITHM_WITH(name_, backward_filter, CLG_CONV2D_BACKWARD_FILTER, exact_, false,  \
+                               true)
+
+#define CLG__CONV2D_ALGORITHM_WITH(name_, direction_, DIRECTION, exact_, fuses_relu_, sums_bias_)  \
     static bool name_##_##direction_##_supports(                                                   \
         const void *problem, const clg_device_info *device, const char **why_not)                  \
     {                                                                                              \
@@ -72,6 +82,7 @@ CLG__CONV2D_BACKWARD_FILTER_LIST(CLG__CONV2D_DECLARE_FILTER)
         .name = #name_,                                                                            \
         .exact = exact_,                                                                           \
         .fuses_relu = fuses_relu_,                                                                 \
+        .sums_bias = sums_bias_,                                                                   \
         .supports = name_##_##direction_##_supports,                                               \
         .workspace = name_##_##direction_##_workspace,                                             \
         .cost = name_##_##direction_##_cost,                                                       \

@@ -27,6 +27,9 @@ struct clg__algorithm {
     bool exact;
     /* Applies the epilogue that the problem asks for; without, the operation does it afterwards. */
     bool fuses_relu;
+    /* A filter gradient that gives the bias's gradient too, when asked to; without, the operation
+     * sums dy itself. */
+    bool sums_bias;
     /* May say no for any reason but must then say which, in *why_not. */
     bool (*supports)(const void *problem, const clg_device_info *device, const char **why_not);
     /* Bytes of scratch memory; NULL means none. */
