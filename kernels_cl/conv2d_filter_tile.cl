@@ -1,15 +1,17 @@
 /*
  * Filter gradient for CPU-like devices, channels last: dw[tap,c,k] = sum over pixels of
  * x[pixel + tap, c] dy[pixel, k], with CT channels by KV vectors of 16 filters in registers.
- * One work-item is one group and has some blocks of filters and one slice of the chunks (some rows
- * of one image each). For a chunk it copies dy, then block by block of channels the x that the
- * windows touch, to local memory, with zeros for padding and behind the last filter; then every tap
- * adds to its sums, which rest in `partial` [slice][tap r, tap s, c][filters] between chunks.
- * conv2d_filter_join adds the slices in order: the bits do not depend on scheduling.
+ * One work-item is one group: some blocks of filters, some channels, one slice of the pixels. It
+ * takes chunk after chunk of them: it copies their dy and x to local memory, a tile's elements
+ * close together, and lets every tap add its pixels, without those that meet padding only, to its
+ * sums, which rest in local memory [block][tile][run of taps][CT][KV x 16] between chunks.
+ * A group that has all pixels writes dw; otherwise conv2d_filter_join adds the slices in order: the
+ * bits do not depend on scheduling.
  */
 #include "common.clh"
 #include "conv2d_filter_tile_args.clh"
 #include "patch.clh"
+#include "transpose.clh"
 
 #ifndef CT
 #define CT 13
@@ -19,101 +21,228 @@
 #endif
 
 #define LANES (16 * KV)
+#define TILE (CT * LANES)
 #define UNROLL_C __attribute__((opencl_unroll_hint(CT)))
 #define UNROLL_V __attribute__((opencl_unroll_hint(KV)))
 
-/* Adds one chunk to the sums of CT consecutive inputs; those below `skip` belong to the tile
- * before and are not stored. */
-void add_tile(__global float *partial, int skip, int stride, __local const float *x,
-              __local const float *dy, int rows, int row_step, int column_step, int q,
-              int first_chunk)
+/* The first channel, or channel of a joined tap, of a tile; the last tile is moved left. */
+int tile_start(int tile, const struct conv2d_filter_tile_args *a)
 {
+    return max(min(tile * CT, a->channels * a->taps_at_once - CT), 0);
+}
+
+/* Adds a chunk to the sums of one tile for a run of taps that starts in row r of the window and
+ * sees the columns [low, high) of dy. `bands`: first input row and number of rows of each. */
+void add_tile(__local float *rest, __local const float *x, __local const float *dy, int r, int low,
+              int high, int count, __local const int *bands, int first_chunk,
+              const struct conv2d_filter_tile_args *a)
+{
+    const int row_size = a->columns * a->cell, step = a->stride_w * a->cell;
     float16 sums[CT][KV];
     UNROLL_C for (int i = 0; i < CT; i++)
         UNROLL_V for (int v = 0; v < KV; v++)
-            sums[i][v] = first_chunk ? (float16)(0.0f) : vload16(v, partial + i * stride);
-    for (int row = 0; row < rows; row++) {
-        __local const float *from = x + row * row_step;
-        for (int column = 0; column < q; column++) {
-            float16 d[KV];
-            UNROLL_V for (int v = 0; v < KV; v++)
-                d[v] = vload16(v, dy);
-            UNROLL_C for (int i = 0; i < CT; i++)
-                UNROLL_V for (int v = 0; v < KV; v++)
-                    sums[i][v] = fma((float16)(from[i]), d[v], sums[i][v]);
-            dy += LANES;
-            from += column_step;
+            sums[i][v] = first_chunk ? (float16)(0.0f) : vload16(i * KV + v, rest);
+    for (int band = 0; band < count; band++) {
+        const int first_row = bands[2 * band] + r * a->dilation_h, rows = bands[2 * band + 1];
+        for (int j = 0; j < rows; j++) {
+            const int row = first_row + j * a->period * a->stride_h;
+            if (row < 0 || row >= a->h)
+                continue;
+            __local const float *from = x + (band * a->patch_rows + j * a->jump + r) * row_size;
+            __local const float *d = dy + ((band * a->rows + j) * a->q + low) * LANES;
+            for (int column = low; column < high; column++) {
+                float16 vectors[KV];
+                UNROLL_V for (int v = 0; v < KV; v++) vectors[v] = vload16(v, d);
+                UNROLL_C for (int i = 0; i < CT; i++)
+                    UNROLL_V for (int v = 0; v < KV; v++)
+                        sums[i][v] = fma((float16)(from[i]), vectors[v], sums[i][v]);
+                d += LANES;
+                from += step;
+            }
         }
     }
     UNROLL_C for (int i = 0; i < CT; i++)
-        if (i >= skip)
-            UNROLL_V for (int v = 0; v < KV; v++)
-                vstore16(sums[i][v], v, partial + i * stride);
+        UNROLL_V for (int v = 0; v < KV; v++) vstore16(sums[i][v], i * KV + v, rest);
 }
 
-/* Adds one chunk to the sums of one block of filters for one block of channels. */
-void add_chunk(__global float *sums, int stride, __local const float *patch, int columns,
-               int block, __local const float *gradient, int rows, int first_chunk,
-               const struct conv2d_filter_tile_args *a)
+/* Adds a chunk to the sums of one block of filters. */
+void add_block(__local float *rest, __local const float *x, __local const float *dy, int count,
+               __local const int *bands, int first_chunk, const struct conv2d_filter_tile_args *a)
 {
-    const int span = a->taps_at_once * block;
-    for (int tap = 0; tap < a->r * a->s; tap += a->taps_at_once) {
-        const int r = tap / a->s, s = tap % a->s;
-        __local const float *at =
-            patch + (r * a->dilation_h * columns + s * a->dilation_w) * block;
-        for (int done = 0; done < span; done += CT) {
-            const int i = min(done, span - CT);
-            add_tile(sums + (tap * a->c + i) * stride, done - i, stride, at + i, gradient, rows,
-                     a->stride_h * columns * block, a->stride_w * block, a->q, first_chunk);
+    const int joined = a->taps_at_once > 1;
+    const int tile_size = a->chunk * a->patch_rows * a->columns * 16;
+    for (int tile = 0; tile < a->tiles; tile++) {
+        __local const float *at = x + (joined ? tile_start(tile, a) : tile * tile_size);
+        for (int run = 0; run < a->runs; run++, rest += TILE) {
+            const int r = joined ? run : run / a->s, s = joined ? 0 : run % a->s;
+            /* Columns of dy whose pixel of x exists: those of joined taps are all taken. */
+            const int offset = s * a->dilation_w - a->pad_left, last = a->w - 1 - offset;
+            const int first = offset < 0 ? (a->stride_w - 1 - offset) / a->stride_w : 0;
+            const int end = last < 0 ? 0 : min(last / a->stride_w + 1, a->q);
+            const int low = joined ? 0 : first, high = joined ? a->q : end;
+            add_tile(rest, at + (low * a->stride_w + s * a->dilation_w) * a->cell, dy, r, low,
+                     high, count, bands, first_chunk, a);
         }
     }
 }
 
-__kernel void conv2d_filter_tile(OUT(float, partial), IN(float, x), IN(float, dy),
-                                 const struct conv2d_filter_tile_args a, __local float *patch,
-                                 __local float *gradient)
+/* 16 floats of each of `columns` pixels from column `first` on, zeros outside of the row and, in
+ * place of what may be behind x, after `there` elements of it. */
+void fetch_cells(__local float *to, __global const float *row, int columns, int first, int w,
+                 int pitch, long there)
 {
-    const int slice = get_group_id(1);
-    const int all_blocks = (a.k + LANES - 1) / LANES, stride = all_blocks * LANES;
-    const int first_block = get_group_id(0) * a.blocks_per_group;
-    const int blocks = min(a.blocks_per_group, all_blocks - first_block);
-    const int k0 = first_block * LANES;
-    const int columns = (a.q - 1) * a.stride_w + (a.s - 1) * a.dilation_w + 1;
-    const int chunks = a.n * a.chunks_per_image;
-    const int first = slice * a.chunks_per_slice, end = min(first + a.chunks_per_slice, chunks);
-    __global float *sums = AT(partial) + (ulong)slice * a.r * a.s * a.c * stride + k0;
+    const int before = clamp(-first, 0, columns);
+    const int end = clamp(w - first, before, columns);
+    clear_floats(to, before * 16);
+    for (int i = before; i < end; i++) {
+        const int at = (first + i) * pitch;
+        if (at + 16 <= there) {
+            vstore16(vload16(0, row + at), i, to);
+        } else {
+            for (int j = 0; j < 16; j++)
+                to[i * 16 + j] = at + j < there ? row[at + j] : 0.0f;
+        }
+    }
+    clear_floats(to + end * 16, (columns - end) * 16);
+}
+
+/* Copies the x of one band: one tile's channels after the other, or all if taps are joined. */
+void fetch_x(__local float *to, __global const float *x, int n, int first_row, int rows,
+             int first_channel, const struct conv2d_filter_tile_args *a)
+{
+    const int tile_size = a->chunk * a->patch_rows * a->columns * 16;
+    const int patch_rows = (rows - 1) * a->jump + a->r;
+    for (int u = 0; u < patch_rows; u++) {
+        const int row = first_row + u * a->dilation_h;
+        if (row < 0 || row >= a->h)
+            continue;
+        const long at = ((long)n * a->h + row) * a->w * a->c + first_channel;
+        __local float *line = to + u * a->columns * a->cell;
+        if (a->taps_at_once > 1) {
+            fetch_row(line, x + at, a->columns, -a->pad_left, a->w, a->c, a->c, a->c);
+            continue;
+        }
+        for (int tile = 0; tile < a->tiles; tile++) {
+            const long from = at + tile_start(tile, a);
+            fetch_cells(line + tile * tile_size, x + from, a->columns, -a->pad_left, a->w, a->c,
+                        (long)a->n * a->h * a->w * a->c - from);
+        }
+    }
+}
+
+/* dw[k][c][tap] of some blocks of filters and some channels = the sum of their slices, or added
+ * to it: 16 filters by 16 elements at a time through registers. For local and global sums. */
+#define DEFINE_WRITE(name, space)                                                                  \
+    void name(__global float *dw, space const float *sums, ulong slice_size, int slices,           \
+              int filters, int channels, int accumulate, const struct conv2d_filter_tile_args *a)  \
+    {                                                                                              \
+        const int taps = a->r * a->s, count = channels * taps, joined = a->taps_at_once > 1;       \
+        for (int k = 0; k < filters; k += 16) {                                                    \
+            space const float *block =                                                             \
+                sums + k / LANES * a->tiles * a->runs * TILE + k % LANES;                          \
+            int tap = 0, channel = 0;                                                              \
+            for (int done = 0; done < count; done += 16) {                                         \
+                float16 rows[16], scratch[16];                                                     \
+                UNROLL_16 for (int i = 0; i < 16; i++) {                                           \
+                    const int run = joined ? tap / a->s : tap;                                     \
+                    const int at = joined ? tap % a->s * a->channels + channel : channel;          \
+                    const int tile = min(at / CT, a->tiles - 1);                                   \
+                    space const float *from =                                                      \
+                        block + ((tile * a->runs + run) * CT + at - tile_start(tile, a)) * LANES;  \
+                    float16 sum = vload16(0, from);                                                \
+                    for (int slice = 1; slice < slices; slice++)                                   \
+                        sum += vload16(0, from + slice * slice_size);                              \
+                    rows[i] = sum;                                                                 \
+                    const int wrap = tap + 1 == taps;                                              \
+                    channel = min(channel + wrap, channels - 1);                                   \
+                    tap = wrap ? 0 : tap + 1;                                                      \
+                }                                                                                  \
+                TRANSPOSE_16(rows, scratch)                                                        \
+                UNROLL_16 for (int i = 0; i < 16; i++)                                             \
+                    if (k + i < filters)                                                           \
+                        write_row(dw + (k + i) * a->c * taps + done, rows[i], count - done,        \
+                                  accumulate);                                                     \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+void write_row(__global float *to, float16 row, int count, int accumulate)
+{
+    if (count >= 16) {
+        vstore16(accumulate ? vload16(0, to) + row : row, 0, to);
+        return;
+    }
+    float lanes[16];
+    vstore16(row, 0, lanes);
+    for (int i = 0; i < count; i++)
+        to[i] = accumulate ? to[i] + lanes[i] : lanes[i];
+}
+
+DEFINE_WRITE(write_local, __local)
+DEFINE_WRITE(write_global, __global)
+
+/* Group (x, y, z): blocks of filters, channels, slice. `result` is dw, or the slices' sums. */
+__kernel void conv2d_filter_tile(OUT(float, result), IN(float, x), IN(float, dy),
+                                 const struct conv2d_filter_tile_args a, const int accumulate,
+                                 __local float *patch, __local float *gradient,
+                                 __local float *rests, __local int *bands)
+{
+    const int k = get_group_id(0) * a.blocks * LANES, filters = min(a.blocks * LANES, a.k - k);
+    const int c = get_group_id(1) * a.channels, channels = min(a.channels, a.c - c);
+    const int blocks = (filters + LANES - 1) / LANES, block_size = a.tiles * a.runs * TILE;
+    const int all_bands = a.n * a.bands, band_size = a.rows * a.q * LANES;
+    const int slice = get_group_id(2), first = slice * a.chunks_per_slice;
+    const int end = min(first + a.chunks_per_slice, (all_bands + a.chunk - 1) / a.chunk);
     for (int chunk = first; chunk < end; chunk++) {
-        const int n = chunk / a.chunks_per_image;
-        const int p0 = chunk % a.chunks_per_image * a.rows;
-        const int rows = min(a.rows, a.p - p0), pixels = rows * a.q;
-        fetch_blocks(gradient, AT(dy) + (n * a.p + p0) * a.q * a.k + k0, pixels, a.k,
-                     min(blocks * LANES, a.k - k0), LANES, blocks);
-        for (int c0 = 0; c0 < a.c; c0 += a.block) {
-            const int block = min(a.block, a.c - c0);
-            const int patch_rows = (rows - 1) * a.stride_h + (a.r - 1) * a.dilation_h + 1;
-            fetch_patch(patch, AT(x) + n * a.h * a.w * a.c + c0, patch_rows, columns,
-                        p0 * a.stride_h - a.pad_top, 1, -a.pad_left, a.h, a.w, a.c, block, block);
-            for (int b = 0; b < blocks; b++)
-                add_chunk(sums + c0 * stride + b * LANES, stride, patch, columns, block,
-                          gradient + b * pixels * LANES, rows, chunk == first, &a);
+        const int count = min(a.chunk, all_bands - chunk * a.chunk);
+        for (int i = 0; i < count; i++) {
+            const int n = (chunk * a.chunk + i) / a.bands, band = (chunk * a.chunk + i) % a.bands;
+            /* Rows of one band share the input rows of a dilation. */
+            const int p = band / a.period * a.rows * a.period + band % a.period;
+            const int rows = clamp((a.p - p + a.period - 1) / a.period, 0, a.rows);
+            const int first_row = p * a.stride_h - a.pad_top;
+            bands[2 * i] = first_row;
+            bands[2 * i + 1] = rows;
+            for (int j = 0; j < rows; j++)
+                fetch_blocks(gradient + i * band_size + j * a.q * LANES,
+                             AT(dy) + ((n * a.p + p + j * a.period) * a.q) * a.k + k, a.q, a.k,
+                             filters, LANES, blocks, a.chunk * band_size);
+            if (rows > 0)
+                fetch_x(patch + i * a.patch_rows * a.columns * a.cell, AT(x), n, first_row, rows,
+                        c, &a);
         }
+        for (int b = 0; b < blocks; b++)
+            add_block(rests + b * block_size, patch, gradient + b * a.chunk * band_size, count,
+                      bands, chunk == first, &a);
     }
+    const int taps = a.r * a.s;
+    if (get_num_groups(2) == 1) {
+        write_local(AT(result) + (k * a.c + c) * taps, rests, 0, 1, filters, channels, accumulate,
+                    &a);
+        return;
+    }
+    const ulong group = get_group_id(1) * get_num_groups(0) + get_group_id(0);
+    __global float *to = AT(result) +
+                         (slice * get_num_groups(0) * get_num_groups(1) + group) * a.blocks *
+                             block_size;
+    for (int i = 0; i < blocks * block_size / 16; i++)
+        vstore16(vload16(i, rests), i, to);
 }
 
-/* dw[k,c,r,s] = sum over slices of partial[slice][r,s,c][k], or added to it; an item an element,
- * k fastest. */
-__kernel void conv2d_filter_join(OUT(float, dw), IN(float, partial), const int k, const int c,
-                                 const int taps, const int stride, const int slices,
+/* dw from the slices' sums; groups (x, y) as above, each item 16 of its filters (z). */
+__kernel void conv2d_filter_join(OUT(float, dw), IN(float, partial),
+                                 const struct conv2d_filter_tile_args a, const int slices,
                                  const int accumulate)
 {
-    const uint i = get_global_id(0);
-    if (i >= (uint)k * c * taps)
-        return;
-    const int filter = i % k, channel = i / k % c, tap = i / k / c;
-    __global const float *from = AT(partial) + (tap * c + channel) * stride + filter;
-    float sum = 0.0f;
-    for (int slice = 0; slice < slices; slice++)
-        sum += from[(ulong)slice * taps * c * stride];
-    const uint to = ((uint)filter * c + channel) * taps + tap;
-    AT(dw)[to] = accumulate ? AT(dw)[to] + sum : sum;
+    const int part = get_group_id(2) * 16;
+    const int k = get_group_id(0) * a.blocks * LANES + part, filters = min(16, a.k - k);
+    const int c = get_group_id(1) * a.channels, channels = min(a.channels, a.c - c);
+    const ulong groups = get_num_groups(0) * get_num_groups(1);
+    const ulong group = get_group_id(1) * get_num_groups(0) + get_group_id(0);
+    const ulong group_size = (ulong)a.blocks * a.tiles * a.runs * TILE;
+    __global const float *sums = AT(partial) + group * group_size +
+                                 part / LANES * a.tiles * a.runs * TILE + part % LANES;
+    if (filters > 0)
+        write_global(AT(dw) + (k * a.c + c) * a.r * a.s, sums, groups * group_size, slices,
+                     filters, channels, accumulate, &a);
 }

@@ -2,10 +2,12 @@
  * conv2d_filter_tile.cl. */
 #include "ops/conv2d_problem.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/ints.h"
 #include "conv2d_filter_tile_args.clh"
 #include "ops/conv2d_cost.h"
 
@@ -19,56 +21,123 @@ static const struct tiling tilings[] = {
     {13, 2}, {14, 2}, {12, 2}, {11, 2}, {10, 2}, {8, 2}, {7, 4}, {6, 4}, {5, 4}, {4, 4},
     {3, 4},  {2, 4},  {1, 4},  {25, 1}, {16, 1}, {9, 1}, {5, 1}, {3, 1}, {2, 1}, {1, 1}};
 
+/* Floats from one column of the copy of x to the next, where taps are not joined. */
+enum { CELL = 16 };
+
 struct layout {
     struct tiling tiling;
     struct conv2d_filter_tile_args args;
-    int filter_blocks, filter_groups, slices;
-    size_t patch_bytes, gradient_bytes;
+    int filter_groups, channel_groups, slices;
+    size_t patch_bytes, gradient_bytes, rest_bytes, band_bytes;
 };
-
-static int divide_up(int value, int by)
-{
-    return (value + by - 1) / by;
-}
 
 /* Work of a tiling for runs of `span` floats and k filters: multiply-adds with the tiles' waste,
  * weighted by loads a multiply-add, and by how many sums there are to hide a multiply-add's
  * latency of four cycles at two a cycle. */
 static double tiling_cost(struct tiling t, int span, int k)
 {
-    double terms = (double)divide_up(span, t.ct) * t.ct * divide_up(k, 16 * t.kv) * 16 * t.kv;
+    double terms =
+        (double)clg__divide_up(span, t.ct) * t.ct * clg__divide_up(k, 16 * t.kv) * 16 * t.kv;
     double loads = (double)(t.ct + t.kv) / (t.ct * t.kv);
     double latency = t.ct * t.kv < 8 ? 8.0 / (t.ct * t.kv) : 1;
     double stall = loads > latency ? loads : latency;
-    return terms * (stall > 1 ? stall : 1);
+    return terms * ((stall > 1 ? stall : 1) + 0.4 / t.ct);
 }
 
-static struct tiling choose_tiling(int span, int k)
+/* Narrower devices than those of AVX-512 have 16 registers of half a vector. */
+static struct tiling choose_tiling(const clg_device_info *device, int span, int k, bool joined)
 {
     struct tiling best = {1, 1};
-    for (size_t i = 0; i < sizeof tilings / sizeof tilings[0]; i++)
-        if (tilings[i].ct <= span && tiling_cost(tilings[i], span, k) < tiling_cost(best, span, k))
-            best = tilings[i];
+    const int sums = device->vector_width_float < 16 ? 6 : 28;
+    for (size_t i = 0; i < sizeof tilings / sizeof tilings[0]; i++) {
+        struct tiling t = tilings[i];
+        if (t.ct <= span && t.ct * t.kv <= sums && (joined || t.ct <= CELL) &&
+            tiling_cost(t, span, k) < tiling_cost(best, span, k))
+            best = t;
+    }
     return best;
 }
 
-/* Channels of a block: even parts of at most 64, fewer where the patch would leave the cache. */
-static int choose_block(const struct conv2d_args *a, int columns, int patch_rows)
+/* Bands and chunks: enough pixels that loading and storing the sums in between does not count, few
+ * enough that a group's copies stay in the second-level cache. */
+static void choose_chunk(struct layout *l)
 {
-    enum { PATCH_FLOATS = 24 * 1024, MOST = 64, LEAST = 16 };
-    int fits = PATCH_FLOATS / (columns * patch_rows);
-    int most = fits > MOST ? MOST : fits < LEAST ? LEAST : fits;
-    return divide_up(a->c, divide_up(a->c, most));
+    enum { PIXELS = 448 };
+    struct conv2d_filter_tile_args *t = &l->args;
+    t->period = t->dilation_h / clg__greatest_divisor(t->stride_h, t->dilation_h);
+    t->jump = t->period * t->stride_h / t->dilation_h;
+    int rows = clg__divide_up(t->p, t->period);
+    t->rows = clg__at_least(clg__at_most(PIXELS / t->q, rows), 1);
+    t->rows = clg__divide_up(rows, clg__divide_up(rows, t->rows));
+    t->bands = clg__divide_up(rows, t->rows) * t->period;
+    t->chunk = clg__at_least(clg__at_most(PIXELS / (t->rows * t->q), t->n * t->bands), 1);
+    t->patch_rows = (t->rows - 1) * t->jump + t->r;
+    t->columns = (t->q - 1) * t->stride_w + (t->s - 1) * t->dilation_w + 1;
 }
 
-static struct layout lay_out(const struct conv2d_args *a)
+/* Gives a group `blocks` of filters and `channels`, and as many slices as there must be for all
+ * groups to keep the device evenly busy. */
+static void cut(struct layout *l, int blocks, int channels, int wanted)
 {
-    enum {
-        GRADIENT_FLOATS = 4096,
-        CACHED_FLOATS = 64 * 1024,
-        FEW_CHANNELS = 16,
-        MIN_GROUPS = 16,
-    };
+    struct conv2d_filter_tile_args *t = &l->args;
+    const int lanes = 16 * l->tiling.kv;
+    const int all_chunks = clg__divide_up(t->n * t->bands, t->chunk);
+    t->blocks = blocks;
+    t->channels = channels;
+    t->tiles = clg__divide_up(channels * t->taps_at_once, l->tiling.ct);
+    l->filter_groups = clg__divide_up(t->k, lanes * blocks);
+    l->channel_groups = clg__divide_up(t->c, channels);
+    int slices =
+        clg__at_most(clg__divide_up(wanted, l->filter_groups * l->channel_groups), all_chunks);
+    t->chunks_per_slice = clg__divide_up(all_chunks, slices);
+    l->slices = clg__divide_up(all_chunks, t->chunks_per_slice);
+    size_t pixels = (size_t)t->chunk * (size_t)t->rows * (size_t)t->q;
+    size_t places = (size_t)t->chunk * (size_t)t->patch_rows * (size_t)t->columns;
+    size_t cells = t->taps_at_once > 1 ? (size_t)t->c : (size_t)t->tiles * CELL;
+    l->gradient_bytes = pixels * (size_t)(blocks * lanes) * sizeof(float);
+    l->patch_bytes = (places * cells + CELL) * sizeof(float);
+    l->rest_bytes = (size_t)(blocks * lanes * t->tiles * l->tiling.ct * t->runs) * sizeof(float);
+    l->band_bytes = 2 * (size_t)t->chunk * sizeof(int);
+}
+
+static size_t local_bytes(const struct layout *l)
+{
+    return l->patch_bytes + l->gradient_bytes + l->rest_bytes + l->band_bytes;
+}
+
+/* Floats of one slice's sums of all groups. */
+static size_t slice_floats(const struct layout *l)
+{
+    return (size_t)l->filter_groups * (size_t)l->channel_groups * l->rest_bytes / sizeof(float);
+}
+
+static size_t partial_floats(const struct layout *l)
+{
+    return l->slices > 1 ? (size_t)l->slices * slice_floats(l) : 0;
+}
+
+/* Bytes that move besides the multiply-adds: copies of x and dy, sums between chunks, slices. */
+static double moved(const struct layout *l)
+{
+    const struct conv2d_filter_tile_args *t = &l->args;
+    const double groups = (double)l->filter_groups * l->channel_groups;
+    const double chunks = clg__divide_up(t->n * t->bands, t->chunk);
+    double copies = 2 * chunks * groups * (double)(l->patch_bytes + l->gradient_bytes);
+    double sums = 2 * chunks * (double)slice_floats(l) * sizeof(float);
+    return copies + sums + 3 * (double)partial_floats(l) * sizeof(float);
+}
+
+/* The share of its time that the busiest of the device's units works. */
+static double idle(const struct layout *l, const clg_device_info *device)
+{
+    const int units = clg__at_least((int)device->compute_units, 1);
+    const int groups = l->filter_groups * l->channel_groups * l->slices;
+    return (double)clg__divide_up(groups, units) * units / groups;
+}
+
+static struct layout lay_out(const struct conv2d_args *a, const clg_device_info *device)
+{
+    enum { FEW_CHANNELS = 16, GROUPS_A_UNIT = 16, LOCAL_BYTES = 480 * 1024 };
     struct layout l = {.args = {
                            .n = a->n,
                            .c = a->c,
@@ -81,43 +150,39 @@ static struct layout lay_out(const struct conv2d_args *a)
                            .s = a->s,
                            .stride_h = a->stride_h,
                            .stride_w = a->stride_w,
-                           .dilation_h = a->dilation_h,
+                           .dilation_h = a->r > 1 ? a->dilation_h : a->stride_h,
                            .dilation_w = a->dilation_w,
                            .pad_top = a->pad_top,
                            .pad_left = a->pad_left,
                        }};
     struct conv2d_filter_tile_args *t = &l.args;
-    int columns = (a->q - 1) * a->stride_w + clg__conv2d_window_w(a);
-    t->taps_at_once = a->c <= FEW_CHANNELS && a->dilation_w == 1 ? a->s : 1;
-    /* The rows of a chunk do not depend on the tiling: 32 filters stand for its lanes. */
-    int rows = GRADIENT_FLOATS / (32 * a->q);
-    t->rows = rows < 1 ? 1 : rows > a->p ? a->p : rows;
-    int patch_rows = (t->rows - 1) * a->stride_h + clg__conv2d_window_h(a);
-    t->block = t->taps_at_once > 1 ? a->c : choose_block(a, columns, patch_rows);
-    int smallest = a->c - (divide_up(a->c, t->block) - 1) * t->block;
-    l.tiling = choose_tiling(t->taps_at_once * smallest, a->k);
-    l.filter_blocks = divide_up(a->k, 16 * l.tiling.kv);
-    t->chunks_per_image = divide_up(a->p, t->rows);
-    int chunks = a->n * t->chunks_per_image;
-    /* A group copies x once for all its filters; their dy and sums should stay in the cache. */
-    int lanes = 16 * l.tiling.kv;
-    int pixels = t->rows * a->q;
-    int blocks = CACHED_FLOATS / (lanes * (pixels + t->block * a->r * a->s));
-    t->blocks_per_group = blocks < 1 ? 1 : blocks > l.filter_blocks ? l.filter_blocks : blocks;
-    l.filter_groups = divide_up(l.filter_blocks, t->blocks_per_group);
-    int slices = divide_up(MIN_GROUPS, l.filter_groups);
-    t->chunks_per_slice = divide_up(chunks, slices < chunks ? slices : chunks);
-    l.slices = divide_up(chunks, t->chunks_per_slice);
-    l.patch_bytes = (size_t)patch_rows * (size_t)columns * (size_t)t->block * sizeof(float);
-    l.gradient_bytes = (size_t)t->rows * (size_t)a->q * 16 * (size_t)l.tiling.kv * sizeof(float);
-    return l;
-}
-
-static size_t partial_floats(const struct layout *l)
-{
-    const struct conv2d_filter_tile_args *t = &l->args;
-    return (size_t)l->slices * (size_t)t->r * (size_t)t->s * (size_t)t->c *
-           (size_t)l->filter_blocks * 16 * (size_t)l->tiling.kv;
+    bool joined = a->c <= FEW_CHANNELS && a->dilation_w == 1 && a->s > 1;
+    t->taps_at_once = joined ? a->s : 1;
+    t->runs = joined ? a->r : a->r * a->s;
+    t->cell = joined ? a->c : CELL;
+    l.tiling = choose_tiling(device, joined ? a->s * a->c : clg__at_most(a->c, 64), a->k, joined);
+    choose_chunk(&l);
+    const int blocks = clg__divide_up(a->k, 16 * l.tiling.kv);
+    const int wanted = GROUPS_A_UNIT * (int)device->compute_units;
+    const size_t most =
+        device->local_memory / 2 < LOCAL_BYTES ? device->local_memory / 2 : LOCAL_BYTES;
+    struct layout best = l;
+    double least = INFINITY;
+    for (int b = 1; b <= blocks; b = b < blocks && 2 * b > blocks ? blocks : 2 * b)
+        for (int parts = 1; parts <= (joined ? 1 : clg__divide_up(a->c, 16)); parts++) {
+            cut(&l, b, clg__divide_up(a->c, parts), wanted);
+            double waste = (double)(t->tiles * l.tiling.ct * l.channel_groups) /
+                           (t->taps_at_once * a->c) * idle(&l, device);
+            double seconds = clg__conv2d_flop(a) * waste / clg__device_peak_flops(device) +
+                             moved(&l) / clg__device_bandwidth(device) / 2;
+            if (local_bytes(&l) <= most && seconds < least) {
+                best = l;
+                least = seconds;
+            }
+        }
+    if (least == INFINITY)
+        cut(&best, 1, joined ? a->c : clg__at_most(a->c, 16), wanted);
+    return best;
 }
 
 static bool tile_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -137,29 +202,33 @@ static bool tile_supports(const struct conv2d_args *a, clg_conv2d_direction dire
             *why_not = reasons[i].why;
             return false;
         }
-    struct layout l = lay_out(a);
+    struct layout l = lay_out(a, device);
     *why_not = "the rows of one chunk do not fit into local memory";
-    return l.patch_bytes + l.gradient_bytes <= device->local_memory / 2;
+    return local_bytes(&l) <= device->local_memory / 2;
 }
 
 static size_t tile_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
                              const clg_device_info *device)
 {
-    (void)device;
     (void)direction;
-    struct layout l = lay_out(a);
+    struct layout l = lay_out(a, device);
     return partial_floats(&l) * sizeof(float);
 }
 
+/* Full tiles reach 0.95 of the peak without loading and storing their sums. */
 static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
                         const clg_device_info *device)
 {
     (void)direction;
-    struct layout l = lay_out(a);
-    int span = l.args.taps_at_once * l.args.block;
-    double tiles = tiling_cost(l.tiling, span, a->k) / ((double)span * a->k);
-    return clg__conv2d_seconds(device, tiles * clg__conv2d_flop(a), 0.6, 2) +
-           8.0 * (double)partial_floats(&l) / clg__device_bandwidth(device);
+    struct layout l = lay_out(a, device);
+    const struct conv2d_filter_tile_args *t = &l.args;
+    int span = t->taps_at_once * t->channels;
+    double terms = tiling_cost(l.tiling, span, a->k) / ((double)span * a->k);
+    terms *= clg__conv2d_inside(a->p, a->r, a->stride_h, a->dilation_h, -a->pad_top, a->h);
+    if (t->taps_at_once == 1)
+        terms *= clg__conv2d_inside(a->q, a->s, a->stride_w, a->dilation_w, -a->pad_left, a->w);
+    return clg__conv2d_seconds(device, terms * clg__conv2d_flop(a), 0.95, l.slices > 1 ? 2 : 1) +
+           moved(&l) / clg__device_bandwidth(device);
 }
 
 struct state {
@@ -184,7 +253,7 @@ static clg_status tile_prepare(clg_context *ctx, const struct conv2d_args *a,
     struct state *state = calloc(1, sizeof *state);
     if (!state)
         return clg__fail_alloc("a tiled filter gradient");
-    state->layout = lay_out(a);
+    state->layout = lay_out(a, &ctx->info);
     char options[48];
     snprintf(options, sizeof options, "-DCT=%d -DKV=%d", state->layout.tiling.ct,
              state->layout.tiling.kv);
@@ -206,16 +275,20 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const struct state *state = pointer;
     const struct layout *l = &state->layout;
     const struct conv2d_filter_tile_args *t = &l->args;
-    const struct clg__grid grid = {2, {(size_t)l->filter_groups, (size_t)l->slices}, {1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->tile, grid, clg__arg_mem(op->workspace),
+    const size_t filters = (size_t)l->filter_groups, channels = (size_t)l->channel_groups;
+    const struct clg__grid grid = {3, {filters, channels, (size_t)l->slices}, {1, 1, 1}};
+    CLG__TRY(CLG__LAUNCH(stream, state->tile, grid,
+                         clg__arg_mem(l->slices > 1 ? op->workspace : op->out[0]),
                          clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
-                         clg__arg_struct(t, sizeof *t), clg__arg_local(l->patch_bytes),
-                         clg__arg_local(l->gradient_bytes)));
-    const int64_t count = (int64_t)t->k * t->c * t->r * t->s;
-    return CLG__LAUNCH(stream, state->join, clg__grid_1d(count), clg__arg_mem(op->out[0]),
-                       clg__arg_mem(op->workspace), clg__arg_int(t->k), clg__arg_int(t->c),
-                       clg__arg_int((int64_t)t->r * t->s),
-                       clg__arg_int((int64_t)l->filter_blocks * 16 * l->tiling.kv),
+                         clg__arg_struct(t, sizeof *t), clg__arg_int(op->accumulate),
+                         clg__arg_local(l->patch_bytes), clg__arg_local(l->gradient_bytes),
+                         clg__arg_local(l->rest_bytes), clg__arg_local(l->band_bytes)));
+    if (l->slices == 1)
+        return CLG_OK;
+    const size_t parts = (size_t)(t->blocks * l->tiling.kv);
+    const struct clg__grid join = {3, {filters, channels, parts}, {1, 1, 1}};
+    return CLG__LAUNCH(stream, state->join, join, clg__arg_mem(op->out[0]),
+                       clg__arg_mem(op->workspace), clg__arg_struct(t, sizeof *t),
                        clg__arg_int(l->slices), clg__arg_int(op->accumulate));
 }
 

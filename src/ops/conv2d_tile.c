@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/ints.h"
 #include "conv2d_pack_args.clh"
 #include "conv2d_tile_args.clh"
 #include "ops/conv2d_cost.h"
@@ -65,43 +66,13 @@ static struct tiling choose_tiling(const clg_device_info *device, int q, int k)
     return best;
 }
 
-static int divide_up(int value, int by)
-{
-    return (value + by - 1) / by;
-}
-
-static int round_up(int value, int to)
-{
-    return divide_up(value, to) * to;
-}
-
-static int at_most(int value, int most)
-{
-    return value < most ? value : most;
-}
-
-static int at_least(int value, int least)
-{
-    return value > least ? value : least;
-}
-
-static int greatest_divisor(int a, int b)
-{
-    while (b) {
-        int rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* Floats from one patch column to the next. Many channels get an odd number of vectors, so that
  * the pixels of a tile lie in different sets of the cache. */
 static int cell_of(int c)
 {
     if (c < 64)
         return c;
-    int vectors = divide_up(c, 16);
+    int vectors = clg__divide_up(c, 16);
     return 16 * (vectors | 1);
 }
 
@@ -112,42 +83,44 @@ static int choose_part(int c, int taps, int lanes)
     enum { WHOLE = 80 * 1024, PART = 40 * 1024 };
     if (taps * c <= WHOLE / lanes)
         return c;
-    int most = at_least(PART / (taps * lanes), 16);
-    return round_up(divide_up(c, divide_up(c, most)), 16);
+    int most = clg__at_least(PART / (taps * lanes), 16);
+    return clg__round_up(clg__divide_up(c, clg__divide_up(c, most)), 16);
 }
 
 static size_t row_bytes(const struct conv2d_tile_args *t, int px, int span)
 {
-    int columns = (at_least(span, px) - 1) * t->step_w + (t->taps_w - 1) * t->tap_w + 1;
-    return (size_t)at_least(columns, 0) * (size_t)t->cell * sizeof(float);
+    int columns = (clg__at_least(span, px) - 1) * t->step_w + (t->taps_w - 1) * t->tap_w + 1;
+    return (size_t)clg__at_least(columns, 0) * (size_t)t->cell * sizeof(float);
 }
 
 /* Cuts the outputs into groups: `chunks` along k, the rest along images, rows and columns. */
 static void cut(struct launch *l, int px, int chunks, size_t patch_bytes, int wanted)
 {
     struct conv2d_tile_args *t = &l->args;
-    int blocks = divide_up(t->k, l->pack.lanes), rows_of_period = divide_up(t->p, t->period);
-    t->blocks_per_group = divide_up(blocks, chunks);
-    l->chunks = divide_up(blocks, t->blocks_per_group);
-    wanted = divide_up(wanted, l->chunks);
-    t->span = round_up(t->q, px);
+    int blocks = clg__divide_up(t->k, l->pack.lanes),
+        rows_of_period = clg__divide_up(t->p, t->period);
+    t->blocks_per_group = clg__divide_up(blocks, chunks);
+    l->chunks = clg__divide_up(blocks, t->blocks_per_group);
+    wanted = clg__divide_up(wanted, l->chunks);
+    t->span = clg__round_up(t->q, px);
     while (t->span > px && row_bytes(t, px, t->span) * (size_t)t->taps_h > patch_bytes)
         t->span -= px;
-    t->spans = divide_up(t->q, t->span);
+    t->spans = clg__divide_up(t->q, t->span);
     size_t row = row_bytes(t, px, t->span);
     int fit = row ? (int)(patch_bytes / row) : t->p;
-    int most = at_least((fit - t->taps_h) / t->jump + 1, 1);
-    int bands =
-        at_least(divide_up(wanted, t->n * t->period * t->spans), divide_up(rows_of_period, most));
-    t->rows = divide_up(rows_of_period, at_most(bands, rows_of_period));
-    bands = divide_up(rows_of_period, t->rows);
+    int most = clg__at_least((fit - t->taps_h) / t->jump + 1, 1);
+    int bands = clg__at_least(clg__divide_up(wanted, t->n * t->period * t->spans),
+                              clg__divide_up(rows_of_period, most));
+    t->rows = clg__divide_up(rows_of_period, clg__at_most(bands, rows_of_period));
+    bands = clg__divide_up(rows_of_period, t->rows);
     l->bands = bands * t->period * t->spans;
     t->patch_rows = t->taps_h ? (t->rows - 1) * t->jump + t->taps_h : 0;
     t->images = 1;
     if (bands == 1 && t->patch_rows > 0)
-        t->images = at_most(fit / t->patch_rows, t->n * l->bands / at_least(wanted, l->bands));
-    t->images = at_least(t->images, 1);
-    l->image_groups = divide_up(t->n, t->images);
+        t->images =
+            clg__at_most(fit / t->patch_rows, t->n * l->bands / clg__at_least(wanted, l->bands));
+    t->images = clg__at_least(t->images, 1);
+    l->image_groups = clg__divide_up(t->n, t->images);
     t->columns = (int)(row / sizeof(float)) / t->cell;
     l->patch_bytes = row * (size_t)t->patch_rows * (size_t)t->images;
     l->rest_bytes = t->part < t->c ? (size_t)t->images * (size_t)t->rows * (size_t)t->span *
@@ -170,10 +143,10 @@ static void finish(struct launches *all, struct launch *l, const clg_device_info
     enum { PATCH_BYTES = 256 * 1024, GROUPS_A_UNIT = 16 };
     const int px = all->tiling.px, lanes = 16 * all->tiling.kv;
     struct conv2d_tile_args *t = &l->args;
-    const int blocks = divide_up(t->k, lanes), taps = t->taps_h * t->taps_w;
+    const int blocks = clg__divide_up(t->k, lanes), taps = t->taps_h * t->taps_w;
     if (t->taps_h < 2)
         t->tap_h = t->step_h;
-    t->period = t->tap_h / greatest_divisor(t->step_h, t->tap_h);
+    t->period = t->tap_h / clg__greatest_divisor(t->step_h, t->tap_h);
     t->jump = t->period * t->step_h / t->tap_h;
     t->cell = cell_of(t->c);
     t->part = choose_part(t->c, taps, lanes);
@@ -290,7 +263,7 @@ static void lay_out_phase(const struct conv2d_args *a, const clg_device_info *de
 static void lay_out_backward_data(const struct conv2d_args *a, const clg_device_info *device,
                                   struct launches *all)
 {
-    all->tiling = choose_tiling(device, divide_up(a->w, a->stride_w), a->c);
+    all->tiling = choose_tiling(device, clg__divide_up(a->w, a->stride_w), a->c);
     for (int h = 0; h < a->stride_h; h++)
         for (int w = 0; w < a->stride_w; w++)
             lay_out_phase(a, device, all, h, w);
@@ -340,18 +313,6 @@ static size_t tile_workspace(const struct conv2d_args *a, clg_conv2d_direction d
     return lay_out(a, direction, device).packed_count * sizeof(float);
 }
 
-/* The part of the pairs of output and tap along one axis that are inside of the input. */
-static double inside(int outputs, int taps, int step, int tap, int first, int size)
-{
-    double count = 0;
-    for (int p = 0; p < outputs; p++)
-        for (int r = 0; r < taps; r++) {
-            int at = first + p * step + r * tap;
-            count += at >= 0 && at < size;
-        }
-    return taps > 0 ? count / ((double)outputs * taps) : 0;
-}
-
 /* Full tiles reach 0.95 of the peak, taps that meet padding only are left out; padding of pixels
  * and outputs to tiles is lost, as is what copying the input and packing the filter take. */
 static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -363,8 +324,8 @@ static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direct
         const struct launch *l = &all.items[i];
         const struct conv2d_tile_args *t = &l->args;
         double terms = tiling_cost(all.tiling, t->q, t->k) * t->p * t->n;
-        terms *= inside(t->p, t->taps_h, t->step_h, t->tap_h, t->first_h, t->h);
-        terms *= inside(t->q, t->taps_w, t->step_w, t->tap_w, t->first_w, t->w);
+        terms *= clg__conv2d_inside(t->p, t->taps_h, t->step_h, t->tap_h, t->first_h, t->h);
+        terms *= clg__conv2d_inside(t->q, t->taps_w, t->step_w, t->tap_w, t->first_w, t->w);
         double flop = 2 * terms * t->taps_h * t->taps_w * t->c;
         double copies = (double)l->bands * l->image_groups * l->chunks * (double)l->patch_bytes;
         double bytes = 8.0 * (double)l->packed_count + 2 * copies;
@@ -417,9 +378,9 @@ static clg_status enqueue_one(struct state *state, const struct launch *l,
 {
     struct clg__mem packed = clg__mem_at(op->workspace, l->packed_at * sizeof(float));
     if (l->packed_count > 0) {
-        const int vectors = round_up(l->pack.outputs, l->pack.lanes) / 16;
+        const int vectors = clg__round_up(l->pack.outputs, l->pack.lanes) / 16;
         const struct clg__grid items = {
-            1, {(size_t)vectors * (size_t)divide_up(l->pack.terms, 16)}, {1}};
+            1, {(size_t)vectors * (size_t)clg__divide_up(l->pack.terms, 16)}, {1}};
         CLG__TRY(CLG__LAUNCH(stream, state->pack, items, clg__arg_mem(packed),
                              clg__arg_mem(op->in[1]), clg__arg_struct(&l->pack, sizeof l->pack)));
     }
