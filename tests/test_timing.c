@@ -72,7 +72,7 @@ static void a_device_has_ceilings(void **state)
     static const size_t sizes[] = {1, 8 * 1000, 123456, 4 << 20};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         rate = 0;
-        OK(clg__peak_copy(peak, sizes[i], 0, &rate));
+        OK(clg__peak_copy(peak, sizes[i], 1 + (int)i, 0, &rate));
         assert_true(rate > 0);
     }
     OK(clg__peak_cached_copy(peak, 0, &rate));

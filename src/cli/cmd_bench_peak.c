@@ -18,7 +18,7 @@ static clg_status measure(clg_context *ctx, double seconds, struct ceilings *fou
     found->copy_bytes = clg__peak_uncached_bytes(clg_context_device(ctx));
     clg_status status = clg__peak_fma(peak, seconds, &found->fma);
     if (status == CLG_OK)
-        status = clg__peak_copy(peak, found->copy_bytes, seconds, &found->copy);
+        status = clg__peak_copy(peak, found->copy_bytes, 1, seconds, &found->copy);
     if (status == CLG_OK)
         status = clg__peak_cached_copy(peak, seconds, &found->cached_copy);
     clg__peak_destroy(peak);

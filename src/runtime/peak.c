@@ -165,10 +165,11 @@ fail:
     return status;
 }
 
-clg_status clg__peak_copy(struct clg__peak *peak, size_t bytes, double seconds, double *rate)
+clg_status clg__peak_copy(struct clg__peak *peak, size_t bytes, int runs, double seconds,
+                          double *rate)
 {
     struct run run = {
-        .peak = peak, .launches = 1, .groups = peak->groups, .repeats = 1, .count = 1};
+        .peak = peak, .launches = runs, .groups = peak->groups, .repeats = 1, .count = 1};
     size_t vector = (size_t)peak->lanes * sizeof(float);
     size_t vectors = bytes / 2 / vector;
     /* Fewer groups when there is little to copy: one vector an item is no work on a CPU. */

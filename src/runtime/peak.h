@@ -16,8 +16,10 @@ void clg__peak_destroy(struct clg__peak *peak); /* NULL is allowed */
 clg_status clg__peak_fma(struct clg__peak *peak, double seconds, double *flops);
 
 /* Bytes a second, those read and those written, of copying one buffer to another one, `bytes` in
- * both together. Errors: also CLG_OUT_OF_DEVICE_MEMORY. */
-clg_status clg__peak_copy(struct clg__peak *peak, size_t bytes, double seconds, double *rate);
+ * both together; `runs` times, one enqueued after the other, and then waited for. Errors: also
+ * CLG_OUT_OF_DEVICE_MEMORY. */
+clg_status clg__peak_copy(struct clg__peak *peak, size_t bytes, int runs, double seconds,
+                          double *rate);
 
 /* The same inside the second-level cache: every compute unit of a CPU-like device copies parts of
  * 64 KiB again and again; a GPU-like one copies half of its cache. */
