@@ -10,13 +10,36 @@
 static const struct problem {
     int64_t n, c, h, w, size[2], stride[2], pad[2], dilation[2];
 } problems[] = {
-    {1, 1, 1, 1, {1, 1}, {1, 1}, {0, 0}, {1, 1}},   {2, 3, 8, 8, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
-    {1, 17, 7, 9, {2, 2}, {2, 2}, {0, 0}, {1, 1}},  {2, 2, 9, 8, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
-    {1, 5, 6, 7, {3, 2}, {1, 2}, {1, 0}, {1, 1}},   {3, 1, 11, 5, {5, 4}, {1, 1}, {2, 2}, {1, 1}},
-    {1, 2, 12, 13, {2, 3}, {4, 5}, {0, 1}, {1, 1}}, {2, 3, 9, 10, {3, 3}, {2, 2}, {1, 1}, {2, 2}},
-    {1, 4, 13, 9, {3, 2}, {3, 1}, {3, 1}, {3, 2}},  {1, 2, 1, 5, {2, 2}, {1, 1}, {2, 0}, {4, 1}},
-    {1, 3, 31, 33, {7, 5}, {3, 2}, {2, 1}, {1, 1}}, {4, 70, 3, 3, {3, 3}, {3, 3}, {0, 0}, {1, 1}},
+    {1, 1, 1, 1, {1, 1}, {1, 1}, {0, 0}, {1, 1}},
+    {2, 3, 8, 8, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
+    {1, 17, 7, 9, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
+    {2, 2, 9, 8, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
+    {1, 5, 6, 7, {3, 2}, {1, 2}, {1, 0}, {1, 1}},
+    {3, 1, 11, 5, {5, 4}, {1, 1}, {2, 2}, {1, 1}},
+    {1, 2, 12, 13, {2, 3}, {4, 5}, {0, 1}, {1, 1}},
+    {2, 3, 9, 10, {3, 3}, {2, 2}, {1, 1}, {2, 2}},
+    {1, 4, 13, 9, {3, 2}, {3, 1}, {3, 1}, {3, 2}},
+    {1, 2, 1, 5, {2, 2}, {1, 1}, {2, 0}, {4, 1}},
+    {1, 3, 31, 33, {7, 5}, {3, 2}, {2, 1}, {1, 1}},
+    {4, 70, 3, 3, {3, 3}, {3, 3}, {0, 0}, {1, 1}},
     {2, 1, 3, 4, {6, 2}, {9, 1}, {3, 0}, {1, 1}},
+    /* channels in vectors, in fours of them and what is left; rows in vectors and what is left */
+    {1, 16, 9, 15, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
+    {2, 64, 9, 9, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
+    {1, 80, 8, 6, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
+    {1, 97, 7, 7, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+    {3, 130, 5, 4, {3, 2}, {2, 1}, {1, 0}, {1, 1}},
+    {1, 192, 8, 8, {2, 3}, {3, 4}, {1, 1}, {1, 1}},
+    {1, 64, 9, 11, {3, 3}, {2, 1}, {2, 2}, {2, 2}},
+    {1, 3, 40, 16, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
+    {1, 1, 37, 17, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
+    {2, 3, 33, 33, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+    {2, 2, 5, 35, {2, 2}, {2, 2}, {1, 1}, {1, 1}},
+    {1, 2, 9, 70, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
+    {2, 17, 3, 1, {2, 1}, {1, 1}, {0, 0}, {1, 1}},
+    {1, 2, 6, 100, {2, 3}, {3, 3}, {1, 1}, {1, 1}},
+    {1, 2, 7, 68, {3, 5}, {1, 1}, {1, 2}, {1, 1}},
+    {1, 2, 8, 66, {3, 3}, {1, 2}, {2, 2}, {2, 2}},
 };
 
 static clg_pool2d_desc desc_of(const struct problem *p, clg_pool_kind kind, clg_layout layout)
@@ -204,6 +227,33 @@ static void a_nan_wins_every_window_and_takes_the_gradient(void **state)
     release(&r);
 }
 
+static void nans_among_many_channels_take_what_is_theirs(void **state)
+{
+    (void)state;
+    static const struct problem some[] = {{2, 83, 9, 8, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
+                                          {1, 3, 9, 37, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
+                                          {1, 70, 11, 12, {2, 2}, {2, 2}, {0, 0}, {1, 1}}};
+    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
+        for (int layout = 0; layout < 2; layout++) {
+            clg_pool2d_desc desc = desc_of(&some[i], CLG_POOL_MAX, (clg_layout)layout);
+            struct ref_pool2d ref = reference_of(&desc);
+            clg_tensor_desc out = output_of(&desc);
+            int64_t count = ref.n * ref.c * ref.h * ref.w;
+            int64_t outputs = ref.n * ref.c * out.dims[2] * out.dims[3];
+            double *x = testing_integers(count, 4, 11), *dx = ref_array_zeros(count);
+            double *dy = testing_integers(outputs, 9, 12);
+            for (int64_t k = 0; k < count; k += 1 + k % 23)
+                x[k] = (double)NAN;
+            ref_pool2d_max_backward(&ref, x, dy, dx);
+            struct results r = run_plan(&desc, x, dy);
+            testing_expect_exact("the last NaN of each window", r.dx, dx);
+            release(&r);
+            free(x);
+            free(dx);
+            free(dy);
+        }
+}
+
 static void windows_of_minus_infinity_give_it_and_the_gradient_to_the_first(void **state)
 {
     (void)state;
@@ -389,6 +439,7 @@ int main(void)
         cmocka_unit_test(average_equals_the_reference_with_and_without_counting_padding),
         cmocka_unit_test(global_pooling_is_one_window_over_the_plane),
         cmocka_unit_test(a_nan_wins_every_window_and_takes_the_gradient),
+        cmocka_unit_test(nans_among_many_channels_take_what_is_theirs),
         cmocka_unit_test(windows_of_minus_infinity_give_it_and_the_gradient_to_the_first),
         cmocka_unit_test(an_average_keeps_a_nan_in_its_windows),
         cmocka_unit_test(large_windows_with_a_large_mean_keep_their_precision),

@@ -181,8 +181,10 @@ int bench_ops(int argc, char **argv)
         "a\n"
         "tensor from one reading to the next (batch normalisation reads its input twice, its\n"
         "backward pass both inputs); \"copy\" is the best rate of copying as much memory as the\n"
-        "operation's tensors hold, \"part\" the operation's part of it. Runs of both that are short\n"
-        "are enqueued one after the other, up to 64, before they are waited for: times are those of\n"
+        "operation's tensors hold, \"part\" the operation's part of it. Runs of both that are "
+        "short\n"
+        "are enqueued one after the other, up to 64, before they are waited for: times are those "
+        "of\n"
         "one run, as training sees it, which does not wait either.",
         options, 0};
     int arguments;

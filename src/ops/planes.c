@@ -72,6 +72,7 @@ struct clg__planes_map {
     struct clg__kernel *kernel;
     int64_t count; /* elements of y */
     struct clg__planes_arg to, from;
+    struct clg__grid grid;
     cl_int parameters[CLG__MAP_PARAMETERS];
     size_t parameters_size; /* bytes */
 };
@@ -86,6 +87,7 @@ clg_status clg__planes_map_create(clg_context *ctx, const char *source, const ch
     if (!map)
         return clg__fail_alloc(name);
     map->count = clg__planes_count(to);
+    map->grid = clg__grid_1d(map->count);
     map->to = clg__planes_arg_of(to);
     map->from = clg__planes_arg_of(from);
     map->parameters_size = parameters_size;
@@ -97,6 +99,11 @@ clg_status clg__planes_map_create(clg_context *ctx, const char *source, const ch
     else
         free(map);
     return status;
+}
+
+void clg__planes_map_set_grid(struct clg__planes_map *map, struct clg__grid grid)
+{
+    map->grid = grid;
 }
 
 void clg__planes_map_destroy(struct clg__planes_map *map)
@@ -120,7 +127,7 @@ clg_status clg__planes_map_enqueue_all(struct clg__planes_map *map, struct clg__
     args[count++] = clg__arg_struct(&map->from, sizeof map->from);
     if (map->parameters_size > 0)
         args[count++] = clg__arg_struct(map->parameters, map->parameters_size);
-    return clg__launch(stream, map->kernel, clg__grid_1d(map->count), args, count);
+    return clg__launch(stream, map->kernel, map->grid, args, count);
 }
 
 clg_status clg__planes_map_enqueue(struct clg__planes_map *map, struct clg__stream *stream,

@@ -59,6 +59,9 @@ clg_status clg__planes_map_create(clg_context *ctx, const char *source, const ch
                                   size_t parameters_size, struct clg__planes_map **map);
 void clg__planes_map_destroy(struct clg__planes_map *map); /* NULL is allowed */
 
+/* For a kernel whose work-items make more than one element: the grid to enqueue it on. */
+void clg__planes_map_set_grid(struct clg__planes_map *map, struct clg__grid grid);
+
 /* y and x do not overlap. */
 clg_status clg__planes_map_enqueue(struct clg__planes_map *map, struct clg__stream *stream,
                                    struct clg__mem y, struct clg__mem x);

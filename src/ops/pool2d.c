@@ -107,7 +107,7 @@ clg_status clg_pool2d_output_size(const clg_pool2d_desc *desc, int64_t *p, int64
     return CLG_OK;
 }
 
-/* `struct window` of kernels_cl/pool2d.cl. */
+/* `struct window` of kernels_cl/pool2d_window.clh. */
 struct window {
     struct axis {
         struct clg__divisor stride, dilation;
@@ -116,10 +116,63 @@ struct window {
     cl_int count_include_pad;
 };
 
+/* `struct pooling` of kernels_cl/pool2d_last.cl: what a work-item makes of a tensor. */
+struct pooling {
+    struct window window;
+    cl_int rows, channels;
+};
+
 static struct axis axis_of(const clg_pool2d_desc *d, int axis)
 {
     return (struct axis){clg__divisor_of(d->stride[axis]), clg__divisor_of(d->dilation[axis]),
                          (cl_int)d->size[axis], (cl_int)d->pad[axis]};
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/*
+ * Shares a tensor out to about `items` work-items: by rows of an image, in steps of `step`, and
+ * where these are too few by channels, in runs of four vectors.
+ */
+static struct clg__grid share_out(const struct clg__planes *shape, int64_t step, int64_t items,
+                                  struct pooling *pooling)
+{
+    enum { LANES = 16, RUN = 4 * LANES };
+    int64_t rows = ceil_div(ceil_div(shape->h, ceil_div(items, shape->planes)), step) * step;
+    rows = rows < shape->h ? rows : shape->h;
+    int64_t row_parts = ceil_div(shape->h, rows), channels = shape->inner;
+    int64_t parts = items / (row_parts * shape->planes);
+    if (parts > 1 && shape->inner % LANES == 0)
+        channels = ceil_div(ceil_div(shape->inner, parts), RUN) * RUN;
+    pooling->rows = (cl_int)rows;
+    pooling->channels = (cl_int)channels;
+    return (struct clg__grid){
+        3,
+        {(size_t)row_parts, (size_t)ceil_div(shape->inner, channels), (size_t)shape->planes},
+        {1, 1, 1}};
+}
+
+static clg_status create_map(const clg_pool2d_desc *d, clg_context *ctx, const char *name,
+                             bool backward, const struct clg__planes *to,
+                             const struct clg__planes *from, struct clg__planes_map **map)
+{
+    struct pooling pooling = {.window = {axis_of(d, 0), axis_of(d, 1), d->count_include_pad}};
+    if (ctx->info.family == CLG_FAMILY_GPU || d->x.layout == CLG_NCHW)
+        return clg__planes_map_create(ctx, "pool2d", name, "", to, from, &pooling.window,
+                                      sizeof pooling.window, map);
+    /* The gradient of a maximum searches windows that reach over the end of a part twice. */
+    bool searches = backward && d->kind == CLG_POOL_MAX && d->size[0] > d->stride[0];
+    struct clg__grid grid =
+        share_out(to, backward ? d->stride[0] : 1,
+                  (searches ? 4 : 16) * (int64_t)ctx->info.compute_units, &pooling);
+    const char *source = backward ? "pool2d_last_backward" : "pool2d_last";
+    CLG__TRY(
+        clg__planes_map_create(ctx, source, name, "", to, from, &pooling, sizeof pooling, map));
+    clg__planes_map_set_grid(*map, grid);
+    return CLG_OK;
 }
 
 static clg_status create_maps(const clg_pool2d_desc *desc, struct clg__planes_plan *plan)
@@ -127,12 +180,9 @@ static clg_status create_maps(const clg_pool2d_desc *desc, struct clg__planes_pl
     static const char *const forward[] = {"max_forward", "avg_forward"};
     static const char *const backward[] = {"max_backward", "avg_backward"};
     const clg_pool2d_desc d = resolved(desc);
-    const struct window window = {axis_of(&d, 0), axis_of(&d, 1), d.count_include_pad};
     struct clg__planes x = clg__planes_of(&plan->x), y = clg__planes_of(&plan->y);
-    CLG__TRY(clg__planes_map_create(plan->ctx, "pool2d", forward[d.kind], "", &y, &x, &window,
-                                    sizeof window, &plan->forward));
-    return clg__planes_map_create(plan->ctx, "pool2d", backward[d.kind], "", &x, &y, &window,
-                                  sizeof window, &plan->backward);
+    CLG__TRY(create_map(&d, plan->ctx, forward[d.kind], false, &y, &x, &plan->forward));
+    return create_map(&d, plan->ctx, backward[d.kind], true, &x, &y, &plan->backward);
 }
 
 clg_status clg_pool2d_create(clg_context *ctx, const clg_pool2d_desc *desc, clg_pool2d **out)
