@@ -2,7 +2,8 @@
 
 struct conv2d_phase clg__conv2d_phase(int at, int size, int taps, int pad, int dilation, int stride)
 {
-    struct conv2d_phase phase = {.outputs = at < size ? (size - at + stride - 1) / stride : 0};
+    struct conv2d_phase phase = {.outputs = at < size ? (size - at + stride - 1) / stride : 0,
+                                 .in_step = 1};
     int first = -1, second = -1;
     for (int r = 0; r < taps; r++)
         if ((at + pad - r * dilation) % stride == 0) {

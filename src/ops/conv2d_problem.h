@@ -24,9 +24,11 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
 /* The algorithms of each direction, one file each; X(name) in the order of preference, the
  * reference last. */
 #define CLG__CONV2D_FORWARD_LIST(X)                                                                \
-    X(winograd4) X(winograd2) X(pointwise) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
+    X(winograd4)                                                                                   \
+    X(winograd2) X(pointwise) X(rows) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
 #define CLG__CONV2D_BACKWARD_DATA_LIST(X)                                                          \
-    X(winograd4) X(winograd2) X(pointwise) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
+    X(winograd4)                                                                                   \
+    X(winograd2) X(pointwise) X(rows) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
 #define CLG__CONV2D_BACKWARD_FILTER_LIST(X)                                                        \
     X(pointwise) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
 

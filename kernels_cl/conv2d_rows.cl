@@ -1,0 +1,270 @@
+/*
+ * Convolution for CPU-like devices and results of few channels: vectors of 16 pixels of a row, in
+ * tiles of KB result channels x VR rows x VC vectors, whose sums stay in registers while the taps
+ * come as scalars. Serves the gradient of the input too, each phase of the stride as a dense
+ * convolution of its own.
+ * One work-item is one group and makes some rows of one image. Chunk by chunk of input channels it
+ * brings the input to local memory as [channel][row][column phase of the step][column], with zeros
+ * where there is padding, and the filter as [tap][KB]. A table has each tap's place in the input.
+ * The sums rest in `sums` [channel][phase][row][column] between chunks, and before rows that are no
+ * plain vectors (other layouts, several phases) are written.
+ */
+#include "common.clh"
+#include "conv2d_rows_args.clh"
+#include "lanes.clh"
+
+#ifndef KB
+#define KB 6
+#define VR 2
+#define VC 2
+#endif
+
+#define UNROLL(n) __attribute__((opencl_unroll_hint(n)))
+
+/* `count` elements that lie `stride` apart. */
+void gather_floats(__local float *to, __global const float *from, int count, int stride)
+{
+    if (stride == 1)
+        fetch_floats(to, from, count);
+    else
+        for (int i = 0; i < count; i++)
+            to[i] = from[i * stride];
+}
+
+/* Some channels of the input from row `first_row` on, each row as step_w runs of every step_w-th
+ * column. What lies outside of the image stays as it is. */
+void fetch_channels(__local float *to, __global const float *image, int channels, int first_row,
+                    const struct conv2d_rows_args *a)
+{
+    const int first = max(-first_row, 0), end = min(a->patch_rows, a->h - first_row);
+    for (int phase = 0; phase < a->step_w; phase++) {
+        const int column = a->first_w + phase; /* of the image, at the start of a run */
+        const int begin = column < 0 ? (a->step_w - 1 - column) / a->step_w : 0;
+        const int columns = a->w - (column + begin * a->step_w) + a->step_w - 1;
+        const int count = min(columns / a->step_w, a->pitch - begin);
+        if (count < 1)
+            continue;
+        for (int c = 0; c < channels; c++) {
+            __global const float *from =
+                image + c * a->in_c + (column + begin * a->step_w) * a->in_w;
+            __local float *run = to + (c * a->patch_rows * a->step_w + phase) * a->pitch + begin;
+            for (int i = first; i < end; i++)
+                gather_floats(run + i * a->step_w * a->pitch, from + (first_row + i) * a->in_h,
+                              count, a->in_w * a->step_w);
+        }
+    }
+}
+
+/* The taps of each pair of phases, [channel][tap][KB], one pair behind the other; zeros behind the
+ * last result channel. */
+void fetch_taps(__local float *to, __global const float *filter, int channels, int there,
+                const struct conv2d_rows_args *a)
+{
+    for (int phase = 0; phase < a->phases_h * a->phases_w; phase++) {
+        const struct conv2d_phase v = a->rows[phase / a->phases_w];
+        const struct conv2d_phase u = a->columns[phase % a->phases_w];
+        for (int c = 0; c < channels; c++)
+            for (int r = 0; r < v.taps; r++)
+                for (int s = 0; s < u.taps; s++, to += KB) {
+                    __global const float *from = filter + c * a->filter_c +
+                                                 (v.first_tap + r * v.tap_step) * a->filter_r +
+                                                 u.first_tap + s * u.tap_step;
+                    for (int k = 0; k < KB; k++)
+                        to[k] = k < there ? from[k * a->filter_k] : 0.0f;
+                }
+    }
+}
+
+/* Where each tap of each pair of phases finds the input of output (0, 0) in the patch. */
+void make_places(__local int *places, const struct conv2d_rows_args *a)
+{
+    for (int phase = 0; phase < a->phases_h * a->phases_w; phase++) {
+        const struct conv2d_phase v = a->rows[phase / a->phases_w];
+        const struct conv2d_phase u = a->columns[phase % a->phases_w];
+        for (int r = 0; r < v.taps; r++)
+            for (int s = 0; s < u.taps; s++) {
+                const int row = v.first_in - a->first_h + r * v.in_step;
+                const int column = u.first_in - a->first_w + s * u.in_step;
+                *places++ = (row * a->step_w + column % a->step_w) * a->pitch + column / a->step_w;
+            }
+    }
+}
+
+/* A tile's place in local memory. */
+struct tile {
+    int channel_floats, row_floats; /* of input from one channel or output row to the next */
+    int taps;                       /* of the pair of phases; those that meet the image: */
+    int first_tap, end_tap;
+    int sums_channel, sums_row;     /* floats of `sums` from one channel or row to the next */
+};
+
+/* Where a tile's results go when they need no rest in `sums`. */
+struct target {
+    int there, rows, columns; /* channels, rows and columns that exist */
+    int channel, row;         /* elements from one to the next */
+    int has_bias, relu, accumulate;
+};
+
+float16 finish(float16 value, int relu)
+{
+    return relu ? (value < 0.0f ? 0.0f : value) : value; /* a NaN stays one */
+}
+
+/* Adds `channels` input channels to a tile's sums. */
+void make_tile(__local float *sums, __global float *y, __global const float *bias,
+               __local const float *patch, __local const float *taps, __local const int *places,
+               int channels, int begin, int direct, const struct tile *t, const struct target *to)
+{
+    float16 sum[KB][VR][VC];
+    UNROLL(KB) for (int k = 0; k < KB; k++)
+        UNROLL(VR) for (int r = 0; r < VR; r++)
+            UNROLL(VC) for (int v = 0; v < VC; v++)
+                sum[k][r][v] =
+                    begin ? (float16)(0.0f)
+                          : vload16(v, sums + k * t->sums_channel + r * t->sums_row);
+    for (int c = 0; c < channels; c++) {
+        __local const float *filter = taps + (c * t->taps + t->first_tap) * KB;
+        __local const float *from = patch + c * t->channel_floats;
+        for (int tap = t->first_tap; tap < t->end_tap; tap++, filter += KB) {
+            __local const float *at = from + places[tap];
+#if KB <= VR * VC
+            float16 w[KB];
+            UNROLL(KB) for (int k = 0; k < KB; k++)
+                w[k] = filter[k];
+            UNROLL(VR) for (int r = 0; r < VR; r++)
+                UNROLL(VC) for (int v = 0; v < VC; v++) {
+                    const float16 x = vload16(v, at + r * t->row_floats);
+                    UNROLL(KB) for (int k = 0; k < KB; k++)
+                        sum[k][r][v] = fma(w[k], x, sum[k][r][v]);
+                }
+#else
+            float16 x[VR][VC];
+            UNROLL(VR) for (int r = 0; r < VR; r++)
+                UNROLL(VC) for (int v = 0; v < VC; v++)
+                    x[r][v] = vload16(v, at + r * t->row_floats);
+            UNROLL(KB) for (int k = 0; k < KB; k++)
+                UNROLL(VR) for (int r = 0; r < VR; r++)
+                    UNROLL(VC) for (int v = 0; v < VC; v++)
+                        sum[k][r][v] = fma((float16)(filter[k]), x[r][v], sum[k][r][v]);
+#endif
+        }
+    }
+    UNROLL(KB) for (int k = 0; k < KB; k++) {
+        const float b = direct && to->has_bias && k < to->there ? bias[k] : 0.0f;
+        UNROLL(VR) for (int r = 0; r < VR; r++)
+            UNROLL(VC) for (int v = 0; v < VC; v++) {
+                if (!direct)
+                    vstore16(sum[k][r][v], v, sums + k * t->sums_channel + r * t->sums_row);
+                else if (k < to->there && r < to->rows)
+                    store_lanes(y + k * to->channel + r * to->row + v * 16,
+                                finish(sum[k][r][v] + b, to->relu), to->columns - v * 16,
+                                to->accumulate);
+            }
+    }
+}
+
+/* One row of one result channel from its phases' sums, `apart` floats one behind the other. */
+void write_row(__global float *y, __local const float *sums, int apart, float b, int accumulate,
+               const struct conv2d_rows_args *a)
+{
+    const int step = a->phases_w * a->out_w;
+    for (int phase = 0; phase < a->phases_w; phase++, sums += apart, y += a->out_w) {
+        const int count = a->columns[phase].outputs;
+        int i = 0;
+        if (step == 1)
+            for (; i < count; i += 16)
+                store_lanes(y + i, finish(vload16(0, sums + i) + b, a->relu), count - i,
+                            accumulate);
+        for (; i < count; i++) {
+            const float value = sums[i] + b, kept = a->relu && value < 0.0f ? 0.0f : value;
+            y[i * step] = accumulate ? y[i * step] + kept : kept;
+        }
+    }
+}
+
+/* The rows of a group. */
+void write_rows(__global float *y, __global const float *bias, __local const float *sums,
+                int first_row, int has_bias, int accumulate, const struct conv2d_rows_args *a)
+{
+    const int phase_floats = a->group_rows * a->width;
+    for (int k = 0; k < a->k; k++) {
+        const float b = has_bias ? bias[k] : 0.0f;
+        for (int phase = 0; phase < a->phases_h; phase++, sums += a->phases_w * phase_floats) {
+            const int rows = min(a->group_rows, a->rows[phase].outputs - first_row);
+            for (int r = 0; r < rows; r++)
+                write_row(y + k * a->out_k + ((first_row + r) * a->phases_h + phase) * a->out_h,
+                          sums + r * a->width, phase_floats, b, accumulate, a);
+        }
+    }
+}
+
+/* All tiles of one pair of phases for KB result channels. */
+void make_phase(__local float *sums, __global float *y, __global const float *bias,
+                __local const float *patch, __local const float *taps, __local const int *places,
+                int channels, int begin, int direct, int first_row, const struct target *whole,
+                const struct conv2d_phase *v, const struct conv2d_phase *u,
+                const struct conv2d_rows_args *a)
+{
+    struct tile tile;
+    struct target target = *whole;
+    tile.row_floats = a->step_h * a->step_w * a->pitch;
+    tile.channel_floats = a->patch_rows * a->step_w * a->pitch;
+    tile.taps = v->taps * u->taps;
+    tile.sums_row = a->width;
+    tile.sums_channel = a->phases_h * a->phases_w * a->group_rows * a->width;
+    const int rows = min(a->group_rows, v->outputs - first_row);
+    for (int r = 0; r < rows; r += VR) {
+        /* The input rows of tap row 0, for the first and the last row of the tile. */
+        const int top = v->first_in + (first_row + r) * a->step_h;
+        const int bottom = top + (min(VR, rows - r) - 1) * a->step_h;
+        const int first = bottom < 0 ? (-bottom + v->in_step - 1) / v->in_step : 0;
+        const int end = a->h > top ? (a->h - 1 - top) / v->in_step + 1 : 0;
+        tile.first_tap = min(first, v->taps) * u->taps;
+        tile.end_tap = min(end, v->taps) * u->taps;
+        target.rows = rows - r;
+        for (int column = 0; column < u->outputs; column += 16 * VC) {
+            target.columns = u->outputs - column;
+            make_tile(sums + r * a->width + column, y + r * target.row + column, bias,
+                      patch + r * tile.row_floats + column, taps, places, channels, begin, direct,
+                      &tile, &target);
+        }
+    }
+}
+
+__kernel void conv2d_rows(OUT(float, y), IN(float, x), IN(float, filter), IN(float, bias),
+                          const struct conv2d_rows_args a, const int has_bias,
+                          const int accumulate, __local float *patch, __local float *taps,
+                          __local int *places, __local float *sums)
+{
+    const int first_row = get_group_id(0) * a.group_rows, n = get_group_id(1);
+    const int direct = a.chunk >= a.c && a.out_w == 1 && a.phases_h * a.phases_w == 1;
+    const int phase_floats = a.group_rows * a.width, phases = a.phases_h * a.phases_w;
+    __global float *out = AT(y) + n * a.out_n;
+    for (int i = 0; i < a.patch_floats; i += 16) /* padding has the same place in each chunk */
+        vstore16((float16)(0.0f), 0, patch + i);
+    make_places(places, &a);
+    for (int c = 0; c < a.c; c += a.chunk) {
+        const int channels = min(a.chunk, a.c - c);
+        fetch_channels(patch, AT(x) + n * a.in_n + c * a.in_c, channels,
+                       a.first_h + first_row * a.step_h, &a);
+        for (int k = 0; k < a.k; k += KB) {
+            const struct target target = {a.k - k, 0,        0,      a.out_k,
+                                          a.out_h, has_bias, a.relu, accumulate};
+            __local float *block = sums + k * phases * phase_floats;
+            __local const float *filters = taps;
+            __local const int *at = places;
+            fetch_taps(taps, AT(filter) + k * a.filter_k + c * a.filter_c, channels, a.k - k, &a);
+            for (int phase = 0; phase < phases; phase++) {
+                const struct conv2d_phase v = a.rows[phase / a.phases_w];
+                const struct conv2d_phase u = a.columns[phase % a.phases_w];
+                make_phase(block + phase * phase_floats,
+                           out + k * a.out_k + first_row * a.out_h, AT(bias) + k, patch, filters,
+                           at, channels, c == 0, direct, first_row, &target, &v, &u, &a);
+                filters += channels * v.taps * u.taps * KB;
+                at += v.taps * u.taps;
+            }
+        }
+    }
+    if (!direct)
+        write_rows(out, AT(bias), sums, first_row, has_bias, accumulate, &a);
+}

@@ -1,0 +1,347 @@
+/*
+ * Convolution over rows of planes for CPU-like devices and few channels of the result; kernel in
+ * conv2d_rows.cl. The gradient of the input is the same kernel, each phase of the stride a dense
+ * convolution of dy.
+ */
+#include "ops/conv2d_phase.h"
+#include "ops/conv2d_problem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "conv2d_rows_args.clh"
+#include "ops/conv2d_cost.h"
+
+/* A register tile: channels of the result, rows, vectors of 16 columns. */
+struct tiling {
+    int kb, vr, vc;
+};
+
+/* Up to 24 sums of the 32 vector registers of AVX-512. */
+static const struct tiling tilings[] = {
+    {1, 2, 7}, {1, 7, 2}, {1, 4, 3}, {1, 12, 1}, {2, 1, 7}, {2, 3, 4}, {2, 6, 2}, {2, 6, 1},
+    {3, 1, 7}, {3, 2, 4}, {3, 4, 2}, {3, 7, 1},  {4, 1, 6}, {4, 3, 2}, {4, 6, 1}, {5, 1, 4},
+    {5, 2, 2}, {5, 4, 1}, {6, 1, 4}, {6, 2, 2},  {6, 4, 1}, {8, 1, 3}, {8, 3, 1},
+};
+
+struct layout {
+    struct tiling tiling;
+    struct conv2d_rows_args args;
+    int images, row_groups;
+    size_t patch, taps, places, sums; /* floats of local memory */
+};
+
+static int divide_up(int value, int by)
+{
+    return (value + by - 1) / by;
+}
+
+static int round_up(int value, int to)
+{
+    return divide_up(value, to) * to;
+}
+
+static void lay_out_forward(const struct conv2d_args *a, struct conv2d_rows_args *t)
+{
+    *t = (struct conv2d_rows_args){
+        .c = a->c,
+        .h = a->h,
+        .w = a->w,
+        .k = a->k,
+        .relu = a->relu,
+        .in_n = a->x_n,
+        .in_c = a->x_c,
+        .in_h = a->x_h,
+        .in_w = a->x_w,
+        .out_n = a->y_n,
+        .out_k = a->y_k,
+        .out_h = a->y_p,
+        .out_w = a->y_q,
+        .filter_k = a->c * a->r * a->s,
+        .filter_c = a->r * a->s,
+        .filter_r = a->s,
+        .step_h = a->stride_h,
+        .step_w = a->stride_w,
+        .phases_h = 1,
+        .phases_w = 1,
+        .rows = {{a->p, a->r, 0, 1, -a->pad_top, a->dilation_h}},
+        .columns = {{a->q, a->s, 0, 1, -a->pad_left, a->dilation_w}},
+    };
+}
+
+static void lay_out_backward_data(const struct conv2d_args *a, struct conv2d_rows_args *t)
+{
+    *t = (struct conv2d_rows_args){
+        .c = a->k,
+        .h = a->p,
+        .w = a->q,
+        .k = a->c,
+        .in_n = a->y_n,
+        .in_c = a->y_k,
+        .in_h = a->y_p,
+        .in_w = a->y_q,
+        .out_n = a->x_n,
+        .out_k = a->x_c,
+        .out_h = a->x_h,
+        .out_w = a->x_w,
+        .filter_k = a->r * a->s,
+        .filter_c = a->c * a->r * a->s,
+        .filter_r = a->s,
+        .step_h = 1,
+        .step_w = 1,
+        .phases_h = a->stride_h,
+        .phases_w = a->stride_w,
+    };
+    for (int i = 0; i < a->stride_h; i++)
+        t->rows[i] = clg__conv2d_phase(i, a->h, a->r, a->pad_top, a->dilation_h, a->stride_h);
+    for (int i = 0; i < a->stride_w; i++)
+        t->columns[i] = clg__conv2d_phase(i, a->w, a->s, a->pad_left, a->dilation_w, a->stride_w);
+}
+
+/* What the phases of an axis reach. */
+struct reach {
+    int first, last; /* input index of the first and the last tap of output 0 */
+    int outputs;     /* of the largest phase */
+};
+
+static struct reach reach_of(const struct conv2d_phase *phases, int count)
+{
+    struct reach reach = {INT32_MAX, INT32_MIN, 1};
+    for (int i = 0; i < count; i++) {
+        const struct conv2d_phase *f = &phases[i];
+        int last = f->first_in + (f->taps - 1) * f->in_step;
+        if (f->outputs > reach.outputs)
+            reach.outputs = f->outputs;
+        if (f->taps == 0 || f->outputs == 0)
+            continue;
+        reach.first = f->first_in < reach.first ? f->first_in : reach.first;
+        reach.last = last > reach.last ? last : reach.last;
+    }
+    if (reach.first > reach.last)
+        reach.first = reach.last = 0;
+    return reach;
+}
+
+/* Multiply-adds that a tiling spends on an image of one tap and input channel, weighted by its
+ * loads: a vector of pixels is seldom aligned and counts twice. */
+static double tiling_cost(struct tiling t, int k, int rows, int columns)
+{
+    double vectors = (double)round_up(rows, t.vr) * divide_up(columns, 16 * t.vc) * t.vc;
+    double loads = (double)(2 * t.vr * t.vc + t.kb) / (t.kb * t.vr * t.vc);
+    double latency = 8.0 / (t.kb * t.vr * t.vc);
+    double stall = loads > latency ? loads : latency;
+    return vectors * round_up(k, t.kb) * (stall > 1 ? stall : 1);
+}
+
+static struct tiling choose_tiling(int k, int rows, int columns)
+{
+    struct tiling best = tilings[0];
+    for (size_t i = 1; i < sizeof tilings / sizeof tilings[0]; i++)
+        if (tiling_cost(tilings[i], k, rows, columns) < tiling_cost(best, k, rows, columns))
+            best = tilings[i];
+    return best;
+}
+
+static size_t local_floats(const struct layout *l)
+{
+    return l->patch + l->taps + l->places + l->sums;
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* For groups of so many rows (or a few more) and at most so many floats of input: the chunk of
+ * channels, and what local memory they need. */
+static void divide(struct layout *l, int rows, int patch_floats, const struct conv2d_args *a,
+                   const struct reach *v, const struct reach *u)
+{
+    enum { TAP_FLOATS = 4096 };
+    struct conv2d_rows_args *t = &l->args;
+    const int taps = a->r * a->s, kb = l->tiling.kb;
+    l->row_groups = divide_up(v->outputs, round_up(rows, l->tiling.vr));
+    t->group_rows = round_up(divide_up(v->outputs, l->row_groups), l->tiling.vr);
+    t->patch_rows = (t->group_rows - 1) * t->step_h + v->last - v->first + 1;
+    t->width = round_up(u->outputs, 16 * l->tiling.vc);
+    t->pitch = (u->last - u->first) / t->step_w + t->width;
+    const int64_t channel_floats = (int64_t)t->patch_rows * t->step_w * t->pitch;
+    const int chunk = least((int)(patch_floats / channel_floats), TAP_FLOATS / (taps * kb));
+    t->chunk = chunk < 1 ? 1 : least(chunk, t->c);
+    l->patch = ((size_t)t->chunk * (size_t)channel_floats + 15) / 16 * 16;
+    t->patch_floats = (int)l->patch; /* a problem for which that is too much is refused */
+    l->taps = (size_t)t->chunk * (size_t)taps * (size_t)kb;
+    l->places = (size_t)taps;
+    l->sums = (size_t)round_up(t->k, kb) * (size_t)t->phases_h * (size_t)t->phases_w *
+              (size_t)t->group_rows * (size_t)t->width;
+}
+
+/* As many rows in a group as leave room for some channels in the first-level cache, and give each
+ * core some groups. */
+static int choose_rows(const struct layout *l, int patch_floats, const struct reach *v,
+                       const struct reach *u)
+{
+    enum { MIN_GROUPS = 32, MOST_AT_ONCE = 4 };
+    const struct conv2d_rows_args *t = &l->args;
+    const int64_t width = t->step_w * (u->outputs + 16LL + (u->last - u->first) / t->step_w);
+    const int fit = (int)(patch_floats / (least(t->c, MOST_AT_ONCE) * width));
+    const int rows = (fit - (v->last - v->first + 1)) / t->step_h + 1;
+    const int shared = divide_up(v->outputs, divide_up(MIN_GROUPS, l->images));
+    return rows < 1 ? 1 : least(rows, shared);
+}
+
+static size_t local_limit(const clg_device_info *device)
+{
+    return (size_t)device->local_memory / 2 / sizeof(float);
+}
+
+static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction direction,
+                             const clg_device_info *device)
+{
+    enum { PATCH_FLOATS = 6144 };
+    struct layout l = {.images = a->n};
+    struct conv2d_rows_args *t = &l.args;
+    if (direction == CLG_CONV2D_FORWARD)
+        lay_out_forward(a, t);
+    else
+        lay_out_backward_data(a, t);
+    const struct reach v = reach_of(t->rows, t->phases_h), u = reach_of(t->columns, t->phases_w);
+    t->first_h = v.first;
+    t->first_w = u.first;
+    l.tiling = choose_tiling(t->k, v.outputs, u.outputs);
+    int rows = choose_rows(&l, PATCH_FLOATS, &v, &u), floats = PATCH_FLOATS;
+    divide(&l, rows, floats, a, &v, &u);
+    while (local_floats(&l) > local_limit(device) && (rows > 1 || l.args.chunk > 1)) {
+        rows = divide_up(rows, 2);
+        floats /= 2;
+        divide(&l, rows, floats, a, &v, &u);
+    }
+    return l;
+}
+
+static bool rows_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
+                          const clg_device_info *device, const char **why_not)
+{
+    const bool gradient = direction == CLG_CONV2D_BACKWARD_DATA;
+    const struct {
+        bool refused;
+        const char *why;
+    } reasons[] = {
+        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
+        {a->groups != 1, "one group only"},
+        {(gradient ? a->c : a->k) > 16, "at most 16 channels of the result"},
+        {gradient && (a->stride_h > ROWS_PHASES || a->stride_w > ROWS_PHASES),
+         "strides of the gradient up to 4"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].refused) {
+            *why_not = reasons[i].why;
+            return false;
+        }
+    const struct layout l = lay_out(a, direction, device);
+    *why_not = "some rows and the filter do not fit into local memory";
+    return local_floats(&l) <= local_limit(device);
+}
+
+static size_t rows_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
+                             const clg_device_info *device)
+{
+    (void)a;
+    (void)direction;
+    (void)device;
+    return 0;
+}
+
+/* Vectors that the tiles of an image make, the sums of all taps and input channels, and how many
+ * loops over the taps of a channel. */
+struct work {
+    double sums, loops;
+};
+
+static struct work work_of(const struct layout *l)
+{
+    const struct conv2d_rows_args *t = &l->args;
+    const struct tiling tile = l->tiling;
+    struct work work = {0, 0};
+    for (int i = 0; i < t->phases_h * t->phases_w; i++) {
+        const struct conv2d_phase *v = &t->rows[i / t->phases_w], *u = &t->columns[i % t->phases_w];
+        work.sums += tiling_cost(tile, t->k, v->outputs, u->outputs) * v->taps * u->taps * t->c;
+        work.loops += (double)divide_up(v->outputs, tile.vr) * divide_up(u->outputs, 16 * tile.vc) *
+                      divide_up(t->k, tile.kb) * t->c;
+    }
+    return work;
+}
+
+/* Cycles of one core, in which it could make 64 operations: the sums, and what goes on around them.
+ * Elements that are no part of a row of the tensor are moved one by one. Half of the tensors comes
+ * from a cache. */
+static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
+                        const clg_device_info *device)
+{
+    enum { FLOP_PER_CYCLE = 64, PER_LOOP = 12, PER_GROUP = 600 };
+    const struct layout l = lay_out(a, direction, device);
+    const struct conv2d_rows_args *t = &l.args;
+    const struct work work = work_of(&l);
+    const bool plain_in = t->in_w * t->step_w == 1, plain_out = t->out_w * t->phases_w == 1;
+    const double groups = (double)l.images * l.row_groups;
+    const double in = groups * t->c * t->patch_rows * t->step_w * t->pitch;
+    const double out = direction == CLG_CONV2D_FORWARD ? (double)clg__conv2d_y_count(a)
+                                                       : (double)clg__conv2d_x_count(a);
+    const double cycles = l.images * (0.55 * work.sums + PER_LOOP * work.loops) +
+                          (plain_in ? 0.2 : 1.2) * in + (plain_out ? 0.2 : 1.5) * out +
+                          PER_GROUP * groups;
+    const double bytes = 2.0 * ((double)clg__conv2d_x_count(a) + (double)clg__conv2d_y_count(a));
+    return clg__conv2d_seconds(device, FLOP_PER_CYCLE * cycles, 1, 1) +
+           bytes / clg__device_bandwidth(device);
+}
+
+struct state {
+    struct layout layout;
+    struct clg__kernel *kernel;
+};
+
+static void release(void *pointer)
+{
+    struct state *state = pointer;
+    if (!state)
+        return;
+    clg__kernel_destroy(state->kernel);
+    free(state);
+}
+
+static clg_status rows_prepare(clg_context *ctx, const struct conv2d_args *a,
+                               clg_conv2d_direction direction, void **out)
+{
+    struct state *state = calloc(1, sizeof *state);
+    if (!state)
+        return clg__fail_alloc("a convolution over rows");
+    state->layout = lay_out(a, direction, &ctx->info);
+    const struct tiling t = state->layout.tiling;
+    char options[48];
+    snprintf(options, sizeof options, "-DKB=%d -DVR=%d -DVC=%d", t.kb, t.vr, t.vc);
+    clg_status status =
+        clg__kernel_create(ctx, "conv2d_rows", "conv2d_rows", options, &state->kernel);
+    if (status != CLG_OK) {
+        release(state);
+        return status;
+    }
+    *out = state;
+    return CLG_OK;
+}
+
+static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
+{
+    const struct state *state = pointer;
+    const struct layout *l = &state->layout;
+    const struct clg__grid grid = {2, {(size_t)l->row_groups, (size_t)l->images}, {1, 1}};
+    return CLG__LAUNCH(
+        stream, state->kernel, grid, clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
+        clg__arg_mem(op->in[1]), clg__arg_mem(op->in[2]), clg__arg_struct(&l->args, sizeof l->args),
+        clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate),
+        clg__arg_local(l->patch * sizeof(float)), clg__arg_local(l->taps * sizeof(float)),
+        clg__arg_local(l->places * sizeof(int)), clg__arg_local(l->sums * sizeof(float)));
+}
+
+CLG__CONV2D_ALGORITHM_FUSING(rows, forward, CLG_CONV2D_FORWARD, true, true);
+CLG__CONV2D_ALGORITHM(rows, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
