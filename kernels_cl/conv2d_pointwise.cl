@@ -157,30 +157,30 @@ void pack_transposed(__global float *to, __global const float *from, int stride,
 }
 
 /* The filter, w[output * output_stride + term * term_stride], as the product wants it; one of the
- * strides is 1. A group packs 16 terms of one block. */
+ * strides is 1. A group packs 64 terms of one block. */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv2d_pointwise_pack(OUT(float, packed), IN(float, w), const int terms,
                                     const int outputs, const int output_stride,
                                     const int term_stride)
 {
-    const int term = get_group_id(0) * 16, count = min(16, terms - term);
+    const int first = get_group_id(0) * 64, end = min(first + 64, terms);
     const int block = get_group_id(1);
+    __global float *out = AT(packed) + block * terms * LANES;
     for (int v = 0; v < KV; v++) {
         const int k = block * LANES + v * 16, there = clamp(outputs - k, 0, 16);
-        __global float *to = AT(packed) + (block * terms + term) * LANES + v * 16;
-        __global const float *from = AT(w) + min(k, outputs - 1) * output_stride;
-        from += term * term_stride;
-        if (term_stride == 1 && count == 16) {
-            pack_transposed(to, from, output_stride, there);
-            continue;
-        }
-        for (int c = 0; c < count; c++) {
-            if (output_stride == 1 && there == 16)
-                store_16(to + c * LANES, vload16(0, from + c * term_stride));
+        __global const float *in = AT(w) + min(k, outputs - 1) * output_stride;
+        int term = first;
+        if (term_stride == 1)
+            for (; term + 16 <= end; term += 16)
+                pack_transposed(out + term * LANES + v * 16, in + term, output_stride, there);
+        for (; term < end; term++) {
+            __global const float *from = in + term * term_stride;
+            __global float *to = out + term * LANES + v * 16;
+            if (output_stride == 1)
+                store_16(to, load_lanes(from, there));
             else
                 for (int i = 0; i < 16; i++)
-                    to[c * LANES + i] =
-                        i < there ? from[i * output_stride + c * term_stride] : 0.0f;
+                    to[i] = i < there ? from[i * output_stride] : 0.0f;
         }
     }
 }

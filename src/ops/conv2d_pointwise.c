@@ -26,9 +26,9 @@ struct layout {
     int64_t packed_count; /* floats */
 };
 
-/* Up to 28 of the 32 vector registers of AVX-512 hold sums; narrower devices have 16 registers of
- * half a vector. */
-static const struct tiling tilings[] = {{6, 4}, {14, 2}, {28, 1}};
+/* 24 of the 32 vector registers of AVX-512 hold sums (fewer where there are few outputs: each pixel
+ * also takes a pointer's register); narrower devices have 16 registers of half a vector. */
+static const struct tiling tilings[] = {{6, 4}, {8, 3}, {12, 2}, {12, 1}};
 static const struct tiling narrow_tiling = {6, 1};
 
 static int divide_up(int value, int by)
@@ -42,7 +42,7 @@ static double tiling_cost(struct tiling t, int outputs)
 {
     double lanes = divide_up(outputs, 16 * t.kv) * 16.0 * t.kv;
     double loads = (double)(t.px + t.kv) / (t.px * t.kv);
-    return lanes * (1 + 0.1 * loads);
+    return lanes * (0.9 + 0.25 * loads);
 }
 
 static struct tiling choose_tiling(const clg_device_info *device, int outputs)
@@ -179,8 +179,10 @@ static double pointwise_cost(const struct conv2d_args *a, clg_conv2d_direction d
     double floats = (double)clg__conv2d_y_count(a);
     floats += direction == CLG_CONV2D_FORWARD ? (double)l.args.pixels.count * l.args.terms
                                               : (double)clg__conv2d_x_count(a);
-    double flop = 2 * tiling_cost(l.tiling, l.args.outputs) * l.args.terms * l.args.pixels.count;
-    double computing = clg__conv2d_seconds(device, flop, 0.9, 2);
+    /* To begin and end a tile takes as long as some terms. */
+    double terms = l.args.terms + 5.0;
+    double flop = 2 * tiling_cost(l.tiling, l.args.outputs) * terms * l.args.pixels.count;
+    double computing = clg__conv2d_seconds(device, flop, 0.97, 2);
     double moving = floats * sizeof(float) / clg__device_bandwidth(device);
     return fmax(computing, moving) + 8.0 * (double)l.packed_count / clg__device_bandwidth(device);
 }
@@ -229,7 +231,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const struct state *state = pointer;
     const struct layout *l = &state->layout;
     size_t blocks = (size_t)divide_up(l->args.outputs, 16 * l->tiling.kv);
-    const struct clg__grid packing = {2, {(size_t)divide_up(l->args.terms, 16), blocks}, {1, 1}};
+    const struct clg__grid packing = {2, {(size_t)divide_up(l->args.terms, 64), blocks}, {1, 1}};
     CLG__TRY(CLG__LAUNCH(stream, state->pack, packing, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[1]), clg__arg_int(l->args.terms),
                          clg__arg_int(l->args.outputs), clg__arg_int(l->output_stride),
