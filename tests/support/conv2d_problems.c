@@ -1,5 +1,7 @@
 #include "support/conv2d_problems.h"
 
+#include "support/testing.h"
+
 /* clang-format off */
 const struct conv2d_case conv2d_cases[] = {
     /* name                     n  c  h   w   k  r  s   stride  padding       dilation groups */
@@ -54,6 +56,17 @@ const struct conv2d_case conv2d_cases[] = {
 /* clang-format on */
 
 const size_t conv2d_num_cases = sizeof conv2d_cases / sizeof conv2d_cases[0];
+
+bool conv2d_case_fits(const struct conv2d_case *problem)
+{
+    enum { INTERPRETED_PRODUCTS = 20000 };
+    struct ref_conv2d ref = conv2d_case_reference(problem);
+    int64_t products = ref.n * ref.k * ref_conv2d_p(&ref) * ref_conv2d_q(&ref) *
+                       (ref.c / ref.groups) * ref.r * ref.s;
+    if (testing_interpreted())
+        return products <= INTERPRETED_PRODUCTS;
+    return !problem->large || !testing_small();
+}
 
 clg_conv2d_desc conv2d_case_desc(const struct conv2d_case *problem, clg_layout x, clg_layout y)
 {

@@ -16,6 +16,9 @@ struct conv2d_case {
 extern const struct conv2d_case conv2d_cases[];
 extern const size_t conv2d_num_cases;
 
+/* Whether the device has the time for it: see testing_small and testing_interpreted. */
+bool conv2d_case_fits(const struct conv2d_case *problem);
+
 clg_conv2d_desc conv2d_case_desc(const struct conv2d_case *problem, clg_layout x, clg_layout y);
 struct ref_conv2d conv2d_case_reference(const struct conv2d_case *problem);
 

@@ -18,6 +18,12 @@ bool testing_small(void)
     return small && *small && strcmp(small, "0") != 0;
 }
 
+bool testing_interpreted(void)
+{
+    const char *small = getenv("CLGRAD_TEST_SMALL");
+    return small && strcmp(small, "2") == 0;
+}
+
 int testing_teardown(void **state)
 {
     (void)state;

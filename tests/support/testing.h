@@ -18,9 +18,13 @@
 
 /* The context that the tests of one program share, on the default device; made at the first call.
  * CLGRAD_TEST_SMALL=1 in the environment says that the device is very slow (an interpreter, a
- * software rasteriser): testing_small() is then true, and tests leave out their large problems. */
+ * software rasteriser): testing_small() is then true, and tests leave out their large problems.
+ * CLGRAD_TEST_SMALL=2 says that something checks each access of the kernels: testing_interpreted()
+ * is then true as well, and tests leave out repetitions that take the same way with other numbers.
+ */
 clg_context *testing_context(void);
 bool testing_small(void);
+bool testing_interpreted(void);
 /* Releases it; for cmocka's group teardown. */
 int testing_teardown(void **state);
 
