@@ -8,10 +8,9 @@
 static const struct problem {
     clg_tensor_desc x;
 } problems[] = {
-    {{CLG_FLOAT32, CLG_NCHW, 1, {1}}},
-    {{CLG_FLOAT32, CLG_NCHW, 4, {3, 5, 7, 9}}},
-    {{CLG_FLOAT32, CLG_NHWC, 4, {2, 3, 11, 1}}},
-    {{CLG_FLOAT32, CLG_NCHW, 2, {17, 64}}},
+    {{CLG_FLOAT32, CLG_NCHW, 1, {1}}},           {{CLG_FLOAT32, CLG_NCHW, 4, {3, 5, 7, 9}}},
+    {{CLG_FLOAT32, CLG_NHWC, 4, {2, 3, 11, 1}}}, {{CLG_FLOAT32, CLG_NCHW, 2, {17, 64}}},
+    {{CLG_FLOAT32, CLG_NCHW, 1, {9001}}},
 };
 
 static const float alphas[] = {0.1f, 1.0f};

@@ -10,7 +10,8 @@ static const struct problem {
     {{CLG_FLOAT32, CLG_NCHW, 4, {3, 5, 7, 9}}, 2, -3},
     {{CLG_FLOAT32, CLG_NHWC, 4, {2, 3, 11, 1}}, 0, 1},
     {{CLG_FLOAT32, CLG_NCHW, 2, {17, 64}}, -1, 0},
-    {{CLG_FLOAT32, CLG_NCHW, 1, {65}}, 0, 0}, /* left out: 1 and 1 */
+    {{CLG_FLOAT32, CLG_NCHW, 1, {65}}, 0, 0},    /* left out: 1 and 1 */
+    {{CLG_FLOAT32, CLG_NCHW, 1, {12301}}, 3, 1}, /* several work-items and no whole vectors */
 };
 
 enum { PROBLEMS = sizeof problems / sizeof problems[0] };
@@ -150,6 +151,38 @@ static void views_into_one_buffer_are_added_without_touching_their_neighbours(vo
     clg_add_destroy(plan);
 }
 
+/* Stores go around the caches then, for results that are aligned. */
+static void tensors_beyond_the_caches_are_added_wherever_they_start(void **state)
+{
+    (void)state;
+    uint64_t cache = clg_context_device(testing_context())->global_cache;
+    if (testing_small() || cache > (64 << 20))
+        skip();
+    struct problem problem = {clg_desc_1d((int64_t)cache / 12 + 21), 1, 2};
+    double alpha, beta;
+    int64_t n;
+    clg_add *plan = plan_of(&problem, &alpha, &beta, &n);
+    double *a = testing_integers(n, 9, 5), *b = testing_integers(n, 9, 6);
+    double *want = weighted(n, 1, a, 2, b);
+    clg_tensor *ta = testing_tensor_from(&problem.x, a), *tb = testing_tensor_from(&problem.x, b);
+    clg_tensor_desc room_desc = clg_desc_1d(n + 1);
+    clg_tensor *room = testing_tensor(&room_desc, NULL);
+    for (size_t offset = 0; offset <= 4; offset += 4) {
+        clg_tensor *y;
+        OK(clg_tensor_view(clg_tensor_buffer(room, NULL), offset, &problem.x, &y));
+        OK(clg_add_forward(plan, y, ta, tb, NULL));
+        testing_expect_exact("add", y, want);
+        clg_tensor_destroy(y);
+    }
+    clg_tensor_destroy(room);
+    clg_tensor_destroy(ta);
+    clg_tensor_destroy(tb);
+    clg_add_destroy(plan);
+    free(a);
+    free(b);
+    free(want);
+}
+
 static void bad_descriptions_and_tensors_are_refused(void **state)
 {
     (void)state;
@@ -189,6 +222,7 @@ int main(void)
         cmocka_unit_test(the_gradients_are_scaled_copies_overwritten_or_accumulated),
         cmocka_unit_test(the_result_may_overwrite_either_input_or_both),
         cmocka_unit_test(views_into_one_buffer_are_added_without_touching_their_neighbours),
+        cmocka_unit_test(tensors_beyond_the_caches_are_added_wherever_they_start),
         cmocka_unit_test(bad_descriptions_and_tensors_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, testing_teardown);

@@ -7,13 +7,14 @@
 
 #include "base/error.h"
 #include "ops/activation.h"
+#include "ops/elements.h"
 #include "ops/plan.h"
 #include "runtime/tensor.h"
 
 struct clg_activation {
     clg_context *ctx;
     clg_activation_desc desc;
-    int64_t count;
+    struct clg__elements forward_elements, backward_elements;
     struct clg__kernel *forward;
     struct clg__kernel *backward;
 };
@@ -67,9 +68,10 @@ clg_status clg_activation_create(clg_context *ctx, const clg_activation_desc *de
         return clg__fail_alloc("an activation plan");
     plan->ctx = clg__context_retain(ctx);
     plan->desc = *desc;
-    plan->count = count;
+    plan->forward_elements = clg__elements_of(ctx, count, 2);
+    plan->backward_elements = clg__elements_of(ctx, count, 3);
     char options[32];
-    snprintf(options, sizeof options, "-DKIND=%d", (int)desc->kind);
+    snprintf(options, sizeof options, "-DKIND=%d %s", (int)desc->kind, clg__elements_options(ctx));
     clg_status status;
     CLG__TRY_GOTO(
         clg__kernel_create(ctx, "activation", "activation_forward", options, &plan->forward));
@@ -95,9 +97,9 @@ void clg_activation_destroy(clg_activation *plan)
 clg_status clg__activation_enqueue(clg_activation *plan, struct clg__stream *stream,
                                    struct clg__mem y, struct clg__mem x)
 {
-    return CLG__LAUNCH(stream, plan->forward, clg__grid_1d(plan->count), clg__arg_mem(y),
-                       clg__arg_mem(x), clg__arg_int(plan->count),
-                       clg__arg_float(plan->desc.alpha));
+    const struct clg__elements *elements = &plan->forward_elements;
+    return CLG__LAUNCH(stream, plan->forward, elements->grid, clg__arg_mem(y), clg__arg_mem(x),
+                       clg__arg_elements(elements), clg__arg_float(plan->desc.alpha));
 }
 
 clg_status clg_activation_forward(clg_activation *plan, clg_tensor *y, const clg_tensor *x,
@@ -124,8 +126,9 @@ clg_status clg_activation_backward(clg_activation *plan, clg_tensor *dx, const c
     CLG__TRY(clg__expect_tensor(call, "x", plan->ctx, x, &plan->desc.x));
     struct clg__stream stream;
     CLG__TRY(clg__stream_begin(&stream, plan->ctx, run, 0));
-    clg_status status = CLG__LAUNCH(&stream, plan->backward, clg__grid_1d(plan->count),
-                                    clg__arg_tensor(dx), clg__arg_tensor(dy), clg__arg_tensor(x),
-                                    clg__arg_int(plan->count), clg__arg_float(plan->desc.alpha));
+    const struct clg__elements *elements = &plan->backward_elements;
+    clg_status status = CLG__LAUNCH(&stream, plan->backward, elements->grid, clg__arg_tensor(dx),
+                                    clg__arg_tensor(dy), clg__arg_tensor(x),
+                                    clg__arg_elements(elements), clg__arg_float(plan->desc.alpha));
     return clg__stream_end(&stream, status);
 }

@@ -4,13 +4,14 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "ops/elements.h"
 #include "ops/plan.h"
 #include "runtime/tensor.h"
 
 struct clg_add {
     clg_context *ctx;
     clg_add_desc desc;
-    int64_t count;
+    struct clg__elements elements;
     struct clg__kernel *forward;
     struct clg__kernel *backward;
 };
@@ -32,12 +33,13 @@ clg_status clg_add_create(clg_context *ctx, const clg_add_desc *desc, clg_add **
         return clg__fail_alloc("an add plan");
     plan->ctx = clg__context_retain(ctx);
     plan->desc = *desc;
-    plan->count = count;
+    plan->elements = clg__elements_of(ctx, count, 3);
     if (desc->alpha == 0 && desc->beta == 0)
         plan->desc.alpha = plan->desc.beta = 1;
+    const char *options = clg__elements_options(ctx);
     clg_status status;
-    CLG__TRY_GOTO(clg__kernel_create(ctx, "add", "add_forward", "", &plan->forward));
-    CLG__TRY_GOTO(clg__kernel_create(ctx, "add", "add_backward", "", &plan->backward));
+    CLG__TRY_GOTO(clg__kernel_create(ctx, "add", "add_forward", options, &plan->forward));
+    CLG__TRY_GOTO(clg__kernel_create(ctx, "add", "add_backward", options, &plan->backward));
     *out = plan;
     return CLG_OK;
 fail:
@@ -66,8 +68,8 @@ clg_status clg_add_forward(clg_add *plan, clg_tensor *y, const clg_tensor *a, co
     struct clg__stream stream;
     CLG__TRY(clg__stream_begin(&stream, plan->ctx, run, 0));
     clg_status status =
-        CLG__LAUNCH(&stream, plan->forward, clg__grid_1d(plan->count), clg__arg_tensor(y),
-                    clg__arg_tensor(a), clg__arg_tensor(b), clg__arg_int(plan->count),
+        CLG__LAUNCH(&stream, plan->forward, plan->elements.grid, clg__arg_tensor(y),
+                    clg__arg_tensor(a), clg__arg_tensor(b), clg__arg_elements(&plan->elements),
                     clg__arg_float(plan->desc.alpha), clg__arg_float(plan->desc.beta));
     return clg__stream_end(&stream, status);
 }
@@ -85,10 +87,10 @@ clg_status clg_add_backward(clg_add *plan, clg_tensor *da, clg_tensor *db, const
                          da ? "one tensor" : "both NULL");
     struct clg__stream stream;
     CLG__TRY(clg__stream_begin(&stream, plan->ctx, run, 0));
-    clg_status status = CLG__LAUNCH(&stream, plan->backward, clg__grid_1d(plan->count),
-                                    clg__arg_tensor(da), clg__arg_tensor(db), clg__arg_tensor(dy),
-                                    clg__arg_int(plan->count), clg__arg_float(plan->desc.alpha),
-                                    clg__arg_float(plan->desc.beta), clg__arg_int(da != NULL),
-                                    clg__arg_int(db != NULL), clg__arg_int(stream.accumulate));
+    clg_status status = CLG__LAUNCH(
+        &stream, plan->backward, plan->elements.grid, clg__arg_tensor(da), clg__arg_tensor(db),
+        clg__arg_tensor(dy), clg__arg_elements(&plan->elements), clg__arg_float(plan->desc.alpha),
+        clg__arg_float(plan->desc.beta), clg__arg_int(da != NULL), clg__arg_int(db != NULL),
+        clg__arg_int(stream.accumulate));
     return clg__stream_end(&stream, status);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "ops/elements.h"
 #include "ops/plan.h"
 #include "runtime/tensor.h"
 
@@ -14,7 +15,7 @@ enum { MAX_STATES = 2 };
 struct clg_optimizer {
     clg_context *ctx;
     clg_optimizer_desc desc;
-    int64_t count;
+    struct clg__elements elements;
     int64_t steps; /* taken so far */
     int num_states;
     clg_tensor *state[MAX_STATES];
@@ -127,16 +128,17 @@ clg_status clg_optimizer_create(clg_context *ctx, const clg_optimizer_desc *desc
         return clg__fail_alloc("an optimizer plan");
     plan->ctx = clg__context_retain(ctx);
     plan->desc = *desc;
-    plan->count = count;
+    plan->elements = clg__elements_of(ctx, count, 3);
+    const char *options = clg__elements_options(ctx);
     clg_status status;
     if (desc->kind != CLG_OPTIMIZER_SGD) {
         plan->num_states = 2;
-        CLG__TRY_GOTO(clg__kernel_create(ctx, "optimizer", "adam", "", &plan->kernel));
+        CLG__TRY_GOTO(clg__kernel_create(ctx, "optimizer", "adam", options, &plan->kernel));
     } else if (desc->momentum != 0) {
         plan->num_states = 1;
-        CLG__TRY_GOTO(clg__kernel_create(ctx, "optimizer", "sgd_momentum", "", &plan->kernel));
+        CLG__TRY_GOTO(clg__kernel_create(ctx, "optimizer", "sgd_momentum", options, &plan->kernel));
     } else {
-        CLG__TRY_GOTO(clg__kernel_create(ctx, "optimizer", "sgd", "", &plan->kernel));
+        CLG__TRY_GOTO(clg__kernel_create(ctx, "optimizer", "sgd", options, &plan->kernel));
     }
     CLG__TRY_GOTO(create_states(plan));
     *out = plan;
@@ -164,12 +166,12 @@ static clg_status enqueue_sgd(clg_optimizer *plan, struct clg__stream *stream, c
 {
     const clg_optimizer_desc *desc = &plan->desc;
     if (plan->num_states == 0)
-        return CLG__LAUNCH(stream, plan->kernel, clg__grid_1d(plan->count), clg__arg_tensor(w),
-                           clg__arg_tensor(dw), clg__arg_int(plan->count), clg__arg_float(desc->lr),
-                           clg__arg_float(desc->weight_decay));
-    return CLG__LAUNCH(stream, plan->kernel, clg__grid_1d(plan->count), clg__arg_tensor(w),
+        return CLG__LAUNCH(stream, plan->kernel, plan->elements.grid, clg__arg_tensor(w),
+                           clg__arg_tensor(dw), clg__arg_elements(&plan->elements),
+                           clg__arg_float(desc->lr), clg__arg_float(desc->weight_decay));
+    return CLG__LAUNCH(stream, plan->kernel, plan->elements.grid, clg__arg_tensor(w),
                        clg__arg_tensor(plan->state[0]), clg__arg_tensor(dw),
-                       clg__arg_int(plan->count), clg__arg_float(desc->lr),
+                       clg__arg_elements(&plan->elements), clg__arg_float(desc->lr),
                        clg__arg_float(desc->weight_decay), clg__arg_float(desc->momentum),
                        clg__arg_float(1 - desc->dampening), clg__arg_int(desc->nesterov),
                        clg__arg_int(plan->steps == 0));
@@ -183,9 +185,9 @@ static clg_status enqueue_adam(clg_optimizer *plan, struct clg__stream *stream, 
     double t = (double)plan->steps + 1;
     double rate = desc->lr / (1 - pow(desc->beta1, t));
     double root_scale = 1 / sqrt(1 - pow(desc->beta2, t));
-    return CLG__LAUNCH(stream, plan->kernel, clg__grid_1d(plan->count), clg__arg_tensor(w),
+    return CLG__LAUNCH(stream, plan->kernel, plan->elements.grid, clg__arg_tensor(w),
                        clg__arg_tensor(plan->state[0]), clg__arg_tensor(plan->state[1]),
-                       clg__arg_tensor(dw), clg__arg_int(plan->count),
+                       clg__arg_tensor(dw), clg__arg_elements(&plan->elements),
                        clg__arg_float(decoupled ? 0 : desc->weight_decay),
                        clg__arg_float(decoupled ? 1 - desc->lr * desc->weight_decay : 1),
                        clg__arg_float(desc->beta1), clg__arg_float(1 - desc->beta1),
