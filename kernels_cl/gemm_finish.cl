@@ -1,7 +1,7 @@
 /*
  * The end of matrix products that are made in parts: C = C + bias + alpha (the sum of `slices`
- * dense m x n matrices, in their order), for each matrix of the batch; C is read with `accumulate`
- * only. Without slices it just prepares C for a product that adds to it.
+ * dense m x n matrices, in their order), then relu if asked to, for each matrix of the batch; C is
+ * read with `accumulate` only. Without slices it just prepares C for a product that adds to it.
  * One work-item an element of C, rows of C in global dimension 1, the batch in 2. No local memory.
  */
 #include "common.clh"
@@ -24,5 +24,5 @@ __kernel void gemm_finish(OUT(float, c), IN(float, parts), IN(float, bias),
         value += *to;
     if (g.bias)
         value += AT(bias)[g.bias == GEMM_BIAS_ROWS ? y : x];
-    *to = value;
+    *to = g.relu && value < 0.0f ? 0.0f : value;
 }

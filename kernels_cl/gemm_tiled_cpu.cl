@@ -86,10 +86,11 @@ void pack_columns(__local float16 *panel, __global const float *b, const int ld,
     }
 }
 
-/* Adds 16 sums to C: to what is there with `keep`, and to `bias` unless it is 0. At the edge of C
- * only the first `columns` are stored. */
+/* Adds 16 sums to C: to what is there with `keep`, and to `bias` unless it is 0; then relu. At the
+ * edge of C only the first `columns` are stored. */
 void add_vector(__global float *to, const float16 sums, const int columns, const int keep,
-                __global const float *bias, const int bias_step, __local float16 *scratch)
+                __global const float *bias, const int bias_step, const int relu,
+                __local float16 *scratch)
 {
     if (columns >= 16) {
         float16 value = sums;
@@ -97,6 +98,8 @@ void add_vector(__global float *to, const float16 sums, const int columns, const
             value += vload16(0, to);
         if (bias)
             value += bias_step ? vload16(0, bias) : (float16)(*bias);
+        if (relu)
+            value = value < 0.0f ? 0.0f : value;
         vstore16(value, 0, to);
         return;
     }
@@ -107,7 +110,7 @@ void add_vector(__global float *to, const float16 sums, const int columns, const
             value += to[j];
         if (bias)
             value += bias[j * bias_step];
-        to[j] = value;
+        to[j] = relu && value < 0.0f ? 0.0f : value;
     }
 }
 
@@ -164,7 +167,7 @@ __kernel void gemm_tiled_cpu(OUT(float, c), IN(float, a), IN(float, b), IN(float
                         base = AT(bias) + (bias_step ? column + 16 * v : row + r + i);
                     add_vector(to + (r + i) * g.ldc + 16 * v, sums[i][v] * g.alpha,
                                columns - 16 * v, g.accumulate || k > start, base, bias_step,
-                               &scratch);
+                               g.relu && k + depth == end, &scratch);
                 }
             }
         }

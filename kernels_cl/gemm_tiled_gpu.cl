@@ -87,7 +87,7 @@ __kernel void gemm_tiled_gpu(OUT(float, c), IN(float, a), IN(float, b), IN(float
                     value += to[y * g.ldc + x];
                 if (g.bias)
                     value += AT(bias)[g.bias == GEMM_BIAS_ROWS ? y : x];
-                to[y * g.ldc + x] = value;
+                to[y * g.ldc + x] = g.relu && value < 0.0f ? 0.0f : value;
             }
         }
 }

@@ -113,6 +113,8 @@ static void run_case(const struct conv2d_case *problem, clg_layout x, clg_layout
             clg_conv2d_desc desc = conv2d_case_desc(problem, x, y);
             desc.directions = 1u << direction;
             desc.algorithm[direction] = names[i];
+            /* Which gradients know nothing of. */
+            desc.epilogue = direction ? CLG_EPILOGUE_RELU : CLG_EPILOGUE_NONE;
             clg_conv2d *plan;
             clg_status status = clg_conv2d_create(testing_context(), &desc, &plan);
             if (status == CLG_UNSUPPORTED && names[i])

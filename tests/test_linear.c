@@ -1,5 +1,6 @@
 #include "support/testing.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "ref/linear.h"
@@ -165,6 +166,55 @@ static void every_algorithm_equals_the_reference_in_every_direction(void **state
                     check(p, (clg_linear_direction)direction, names[i], false);
             }
         }
+        assert_true(done > 0);
+    }
+}
+
+/* Relu behind the product; NaNs, here those of the bias, stay. */
+static bool check_relu(const struct ref_linear *p, const char *algorithm)
+{
+    clg_linear_desc desc = {.x = clg_desc_2d(p->n, p->in),
+                            .out = p->out,
+                            .epilogue = CLG_EPILOGUE_RELU,
+                            .directions = 1u << CLG_LINEAR_FORWARD,
+                            .algorithm = {algorithm}};
+    clg_linear *plan;
+    clg_status status = clg_linear_create(testing_context(), &desc, &plan);
+    if (status == CLG_UNSUPPORTED && algorithm)
+        return false;
+    OK(status);
+    struct data d = make_data(p, true);
+    struct tensors t = make_tensors(plan, CLG_LINEAR_FORWARD, &d);
+    for (int64_t i = 0; i < p->n * p->out; i++)
+        d.y[i] = d.y[i] < 0 ? 0 : d.y[i];
+    run(plan, CLG_LINEAR_FORWARD, &t, NULL);
+    expect(clg_linear_algorithm(plan, CLG_LINEAR_FORWARD), true, t.out, d.y, 1);
+    OK(clg_tensor_fill(t.b, NAN, NULL));
+    run(plan, CLG_LINEAR_FORWARD, &t, NULL);
+    float *y = testing_download(t.out);
+    for (int64_t i = 0; i < p->n * p->out; i++)
+        assert_true(isnan(y[i]));
+    free(y);
+    clg_run add = {.accumulate = true};
+    FAILS(CLG_UNSUPPORTED, "accumulate with an epilogue",
+          clg_linear_forward(plan, t.out, t.x, t.w, t.b, &add));
+    free_tensors(&t);
+    free_data(&d);
+    clg_linear_destroy(plan);
+    return true;
+}
+
+static void every_algorithm_applies_relu_and_keeps_nans(void **state)
+{
+    (void)state;
+    const char *names[9] = {NULL};
+    size_t count = clg_linear_algorithms(names, 8);
+    for (size_t i = 0; i <= count; i++) { /* the last one is NULL: the library's choice */
+        if (testing_small() && names[i] && strcmp(names[i], "clblast") == 0)
+            continue;
+        int done = 0;
+        for (int j = 0; j < NUM_PROBLEMS; j++)
+            done += check_relu(&problems[j], names[i]);
         assert_true(done > 0);
     }
 }
@@ -357,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_algorithm_equals_the_reference_in_every_direction),
+        cmocka_unit_test(every_algorithm_applies_relu_and_keeps_nans),
         cmocka_unit_test(a_plan_serves_all_directions_and_chooses_itself),
         cmocka_unit_test(the_bias_and_each_of_its_gradients_may_be_left_out),
         cmocka_unit_test(tensors_may_be_views_with_an_offset),

@@ -363,9 +363,9 @@ static void bad_inputs_of_a_model_are_refused(void **state)
     FAILS(CLG_INVALID_ARGUMENT, "desc", clg_model_create(ctx, NULL, &m));
     desc = (clg_model_desc){.channels = 1 << 20, .height = 1 << 20, .width = 1};
     FAILS(CLG_TOO_LARGE, "2147483647", clg_model_create(ctx, &desc, &m));
-    desc = (clg_model_desc){1, 1, 1, 0, CLG_MODEL_LAYOUT_AUTO, -1};
+    desc = (clg_model_desc){.channels = 1, .height = 1, .width = 1, .max_batch_sizes = -1};
     FAILS(CLG_INVALID_ARGUMENT, "max_batch_sizes is -1", clg_model_create(ctx, &desc, &m));
-    desc = (clg_model_desc){1, 1, 1, 0, (clg_model_layout)3, 0};
+    desc = (clg_model_desc){.channels = 1, .height = 1, .width = 1, .layout = (clg_model_layout)3};
     FAILS(CLG_INVALID_ARGUMENT, "layout 3 is unknown", clg_model_create(ctx, &desc, &m));
     assert_int_equal(clg_model_input(NULL), -1);
     assert_int_equal(clg_model_relu(NULL, 0), -1);

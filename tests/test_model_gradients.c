@@ -138,6 +138,36 @@ static clg_node late_parameters(clg_model *m)
     return head(m, clg_model_concat(m, (clg_node[]){x, sum, pooled}, 3, NULL));
 }
 
+/* Residual blocks: the input around a block, a projection, a batch norm that two read, one whose
+ * sum is read again before its relu, and the same tensor twice. */
+static clg_node blocks(clg_model *m)
+{
+    clg_node x = clg_model_relu(m, conv_norm(m, clg_model_input(m), "stem", "bn0", 3));
+    clg_node y = clg_model_relu(m, conv_norm(m, x, "a1", "bn1", 3));
+    x = clg_model_relu(m, clg_model_add(m, conv_norm(m, y, "a2", "bn2", 3), x, NULL));
+    y = conv_norm(m, x, "b1", "bn3", 3);
+    x = clg_model_relu(m, clg_model_add(m, y, conv_norm(m, x, "across", "bn4", 1), NULL));
+    y = conv_norm(m, x, "c1", "bn5", 3);
+    x = clg_model_add(m, clg_model_relu(m, clg_model_add(m, x, y, NULL)), y, NULL);
+    clg_node sum = clg_model_add(m, x, conv_norm(m, x, "d1", "bn6", 1), NULL);
+    x = clg_model_add(m, clg_model_relu(m, sum), sum, NULL);
+    y = conv_norm(m, x, "e1", "bn7", 1);
+    return head(m, clg_model_relu(m, clg_model_add(m, y, y, NULL)));
+}
+
+/* Relus behind convolutions whose gradients come from, and go to, several places. */
+static clg_node relus(clg_model *m)
+{
+    clg_node x = clg_model_relu(m, conv(m, clg_model_input(m), "c1", 4));
+    clg_node a = clg_model_relu(m, conv(m, x, "c2", 4)), b = clg_model_relu(m, conv(m, x, "c3", 4));
+    clg_node sum = clg_model_add(m, a, b, NULL);
+    clg_node c = clg_model_relu(m, conv(m, sum, "c4", 4));
+    x = clg_model_concat(m, (clg_node[]){sum, c, a}, 3, NULL);
+    x = clg_model_relu(m, clg_model_linear(m, clg_model_flatten(m, x, NULL), "fc1",
+                                           &(clg_linear_layer){.features = 9}));
+    return clg_model_relu(m, clg_model_linear(m, x, "fc2", &(clg_linear_layer){.features = 5}));
+}
+
 static clg_node flat(clg_model *m)
 {
     clg_node x = clg_model_flatten(m, clg_model_input(m), NULL);
@@ -158,17 +188,24 @@ static const struct graph {
     {"dropouts", dropouts},
     {"late parameters", late_parameters},
     {"flat", flat},
+    {"blocks", blocks},
+    {"relus", relus},
 };
 
 /* ---- Running one ---- */
 
 enum { BATCH = 5, CHANNELS = 3, HEIGHT = 6, WIDTH = 7, IMAGE = CHANNELS * HEIGHT * WIDTH };
 
-static clg_model *build(const struct graph *graph, clg_model_layout layout, clg_loss_kind loss)
+static clg_model *build(const struct graph *graph, clg_model_layout layout, clg_loss_kind loss,
+                        bool unfused)
 {
     clg_model *model;
-    clg_model_desc desc = {
-        .channels = CHANNELS, .height = HEIGHT, .width = WIDTH, .seed = 3, .layout = layout};
+    clg_model_desc desc = {.channels = CHANNELS,
+                           .height = HEIGHT,
+                           .width = WIDTH,
+                           .seed = 3,
+                           .layout = layout,
+                           .unfused = unfused};
     clg_train_desc train = {.loss = loss,
                             .label_smoothing = 0.1f,
                             .optimizer = clg_optimizer_defaults(CLG_OPTIMIZER_SGD, NULL)};
@@ -194,14 +231,17 @@ static void expect_gradients(const char *label, const clg_model *model,
     }
 }
 
-static void compare(const struct graph *graph, clg_model_layout layout, clg_loss_kind loss)
+/* The reference goes by the graph as it was described, which a fused model has no more. */
+static void compare_one(const struct graph *graph, clg_model_layout layout, clg_loss_kind loss,
+                        bool unfused)
 {
     char label[96];
-    snprintf(label, sizeof label, "%s, %s, %s", graph->name,
+    snprintf(label, sizeof label, "%s, %s, %s, %s", graph->name,
              layout == CLG_MODEL_LAYOUT_NHWC ? "NHWC" : "NCHW",
-             loss == CLG_LOSS_MSE ? "mse" : "cross entropy");
-    clg_model *model = build(graph, layout, loss);
-    struct graph_reference *reference = graph_reference_create(model);
+             loss == CLG_LOSS_MSE ? "mse" : "cross entropy", unfused ? "unfused" : "fused");
+    clg_model *model = build(graph, layout, loss, unfused);
+    clg_model *described = build(graph, layout, loss, true);
+    struct graph_reference *reference = graph_reference_create(described);
     double *x = testing_uniform(BATCH * IMAGE, 11), *target = testing_uniform(BATCH * 5, 12);
     clg_tensor_desc x_desc = clg_desc_4d(BATCH, CHANNELS, HEIGHT, WIDTH);
     clg_tensor_desc y_desc = clg_desc_2d(BATCH, 5);
@@ -230,7 +270,14 @@ static void compare(const struct graph *graph, clg_model_layout layout, clg_loss
     free(x);
     free(target);
     graph_reference_destroy(reference);
+    clg_model_destroy(described);
     clg_model_destroy(model);
+}
+
+static void compare(const struct graph *graph, clg_model_layout layout, clg_loss_kind loss)
+{
+    compare_one(graph, layout, loss, true);
+    compare_one(graph, layout, loss, false);
 }
 
 static void gradients_of_every_graph_equal_the_reference(void **state)
@@ -260,7 +307,8 @@ static void the_references_gradients_are_slopes_of_its_loss(void **state)
     (void)state;
     const double step = 1e-6;
     for (size_t g = 0; g < sizeof graphs / sizeof graphs[0]; g++) {
-        clg_model *model = build(&graphs[g], CLG_MODEL_LAYOUT_NCHW, CLG_LOSS_SOFTMAX_CROSS_ENTROPY);
+        clg_model *model =
+            build(&graphs[g], CLG_MODEL_LAYOUT_NCHW, CLG_LOSS_SOFTMAX_CROSS_ENTROPY, true);
         struct graph_reference *reference = graph_reference_create(model);
         double *x = testing_uniform(BATCH * IMAGE, 11);
         struct graph_batch batch = {BATCH, x, labels, NULL, 0, true};

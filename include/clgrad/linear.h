@@ -2,6 +2,7 @@
 #ifndef CLGRAD_LINEAR_H
 #define CLGRAD_LINEAR_H
 
+#include "clgrad/epilogue.h"
 #include "clgrad/tensor.h"
 
 #ifdef __cplusplus
@@ -23,6 +24,9 @@ extern "C" {
 typedef struct clg_linear_desc {
     clg_tensor_desc x; /* [N, in], float32; a view of N C H W data with in = C H W flattens it */
     int64_t out;       /* features of y */
+    /* What forward applies to x w^T + b. The gradient functions take the dy of x w^T + b: for relu,
+     * zero where y <= 0. */
+    clg_epilogue epilogue;
     /* Bits 1 << CLG_LINEAR_... of the directions that the plan serves; 0: all three. */
     unsigned directions;
     /* The algorithm of each direction by name (clg_linear_algorithms); NULL: clgrad chooses. */
@@ -44,8 +48,8 @@ typedef struct clg_linear clg_linear;
  * failure. The strings of `desc` are not kept.
  * Errors: those of a clg_tensor_desc, also for y and w; CLG_INVALID_SHAPE (x is no matrix, out is
  * below 1); CLG_UNSUPPORTED (x is not float32; no algorithm takes the problem within the workspace
- * limit: the message has each one's reason); CLG_INVALID_ARGUMENT (NULL, unknown direction bits, no
- * algorithm of that name); CLG_BUILD_FAILED; CLG_OUT_OF_DEVICE_MEMORY.
+ * limit: the message has each one's reason); CLG_INVALID_ARGUMENT (NULL, unknown direction bits or
+ * epilogue, no algorithm of that name); CLG_BUILD_FAILED; CLG_OUT_OF_DEVICE_MEMORY.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_linear_create(clg_context *ctx, const clg_linear_desc *desc,
                                                      clg_linear **plan);
@@ -73,7 +77,8 @@ CLG_API size_t clg_linear_algorithms(const char **names, size_t capacity);
  * plan's), CLG_INVALID_STATE (a direction that the plan does not serve), OpenCL failures.
  */
 
-/* y = x w^T + b; b may be NULL. Overwrites y, or adds to it with run->accumulate. */
+/* y = x w^T + b, and the description's epilogue; b may be NULL. Overwrites y, or adds to it with
+ * run->accumulate. Errors: also CLG_UNSUPPORTED (accumulate with an epilogue). */
 CLG_API CLG_WARN_UNUSED clg_status clg_linear_forward(clg_linear *plan, clg_tensor *y,
                                                       const clg_tensor *x, const clg_tensor *w,
                                                       const clg_tensor *b, const clg_run *run);

@@ -41,6 +41,10 @@ typedef struct clg_model_desc {
     /* Batch sizes whose plans and memory are kept at the same time; the least recently used one
      * goes first. 0: 4. */
     int max_batch_sizes;
+    /* Every layer runs for itself. Without, a convolution, linear layer or batch norm also does the
+     * relu behind it, and a batch norm an addition between the two, in its own passes over the
+     * data, where nothing else reads what lies between. The results differ by rounding. */
+    bool unfused;
 } clg_model_desc;
 
 /* An empty graph. *model is NULL after a failure. The model keeps the context alive.

@@ -12,7 +12,7 @@ enum { NUM_DIRECTIONS = 3 };
 struct clg_conv2d {
     clg_context *ctx;
     clg_tensor_desc x, y, w, b;
-    struct clg__conv2d_variants variants;
+    struct clg__conv2d_variants forward, backward; /* the epilogue is of the former only */
     struct clg__conv2d_road *roads[NUM_DIRECTIONS];
     struct clg__channel_sum *on_x, *on_y; /* accumulate dx; db, accumulate y */
 };
@@ -63,6 +63,15 @@ static unsigned directions_of(const clg_conv2d_desc *desc)
     return desc->directions ? desc->directions : (1u << NUM_DIRECTIONS) - 1;
 }
 
+/* The forms of the problem for a direction. */
+static struct clg__conv2d_variants variants_of(struct conv2d_args args,
+                                               clg_conv2d_direction direction)
+{
+    if (direction != CLG_CONV2D_FORWARD)
+        args.relu = 0;
+    return clg__conv2d_variants(&args);
+}
+
 /* The time of the wanted directions with x and y in one layout; measured: 0 unless all are. */
 static clg_status forecast(clg_context *ctx, const clg_conv2d_desc *asked, clg_layout layout,
                            struct clg__forecast *sum)
@@ -71,12 +80,12 @@ static clg_status forecast(clg_context *ctx, const clg_conv2d_desc *asked, clg_l
     struct conv2d_args args;
     desc.x.layout = desc.y_layout = layout;
     CLG__TRY(clg__conv2d_problem_init(&desc, &args));
-    const struct clg__conv2d_variants variants = clg__conv2d_variants(&args);
     bool all_measured = true;
     *sum = (struct clg__forecast){0, 0};
     for (int i = 0; i < NUM_DIRECTIONS; i++) {
         if (!(directions_of(&desc) & (1u << i)))
             continue;
+        const struct clg__conv2d_variants variants = variants_of(args, (clg_conv2d_direction)i);
         const struct clg__conv2d_road_desc road = {(clg_conv2d_direction)i, &desc, &variants, NULL};
         struct clg__forecast one;
         CLG__TRY(clg__conv2d_road_forecast(ctx, &road, &one));
@@ -115,8 +124,10 @@ static clg_status create_roads(clg_conv2d *plan, const clg_conv2d_desc *desc)
     for (int i = 0; i < NUM_DIRECTIONS; i++) {
         if (!(wanted & (1u << i)))
             continue;
-        struct clg__conv2d_road_desc road = {(clg_conv2d_direction)i, desc, &plan->variants,
-                                             i == CLG_CONV2D_FORWARD ? plan->on_y : plan->on_x};
+        bool forward = i == CLG_CONV2D_FORWARD;
+        struct clg__conv2d_road_desc road = {(clg_conv2d_direction)i, desc,
+                                             forward ? &plan->forward : &plan->backward,
+                                             forward ? plan->on_y : plan->on_x};
         CLG__TRY(clg__conv2d_road_create(plan->ctx, &road, &plan->roads[i]));
     }
     if (wanted & (1u << CLG_CONV2D_BACKWARD_FILTER))
@@ -137,7 +148,8 @@ clg_status clg_conv2d_create(clg_context *ctx, const clg_conv2d_desc *desc, clg_
     plan->ctx = clg__context_retain(ctx);
     plan->x = desc->x;
     plan->b = clg_desc_1d(desc->filters);
-    plan->variants = clg__conv2d_variants(&args);
+    plan->forward = variants_of(args, CLG_CONV2D_FORWARD);
+    plan->backward = variants_of(args, CLG_CONV2D_BACKWARD_DATA);
     clg_status status = clg_conv2d_output_size(desc, &plan->y, &plan->w);
     if (status == CLG_OK)
         status = create_roads(plan, desc);
@@ -232,7 +244,7 @@ clg_status clg_conv2d_forward(clg_conv2d *plan, clg_tensor *y, const clg_tensor 
     CLG__TRY(clg__expect_tensor(call, "w", plan->ctx, w, &plan->w));
     if (b)
         CLG__TRY(clg__expect_tensor(call, "b", plan->ctx, b, &plan->b));
-    if (plan->variants.args[0].relu && run && run->accumulate)
+    if (plan->forward.args[0].relu && run && run->accumulate)
         return clg__fail(CLG_UNSUPPORTED, "%s: accumulate with an epilogue", call);
     struct clg__stream stream;
     CLG__TRY(begin(&stream, plan, CLG_CONV2D_FORWARD, run));

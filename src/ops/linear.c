@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "ops/activation.h"
 #include "ops/channel_sum.h"
 #include "ops/plan.h"
 #include "runtime/gemm.h"
@@ -15,6 +16,8 @@ struct clg_linear {
     clg_tensor_desc x, y, w, b;
     struct clg__gemm *products[NUM_DIRECTIONS]; /* NULL: not served */
     struct clg__channel_sum *column_sums;       /* of dy */
+    bool relu;
+    clg_activation *activation; /* where the product does not do it */
 };
 
 size_t clg_linear_algorithms(const char **names, size_t capacity)
@@ -29,6 +32,10 @@ static clg_status check_desc(const clg_linear_desc *desc, clg_linear *plan)
     if (desc->directions >> NUM_DIRECTIONS)
         return clg__fail(CLG_INVALID_ARGUMENT, "%s: directions 0x%x are unknown", call,
                          desc->directions);
+    if ((unsigned)desc->epilogue >= CLG_EPILOGUE_COUNT)
+        return clg__fail(CLG_INVALID_ARGUMENT, "%s: epilogue %d is unknown", call,
+                         (int)desc->epilogue);
+    plan->relu = desc->epilogue == CLG_EPILOGUE_RELU;
     CLG__TRY(clg__check_float_2d(call, "x", &desc->x));
     plan->x = desc->x;
     plan->y = clg_desc_2d(desc->x.dims[0], desc->out);
@@ -48,7 +55,18 @@ static struct clg__gemm_problem product_of(const clg_linear *plan, clg_linear_di
         return clg__gemm_dense(out, in, n, true, false);
     struct clg__gemm_problem forward = clg__gemm_dense(n, out, in, false, true);
     forward.bias = CLG__GEMM_BIAS_COLUMNS;
+    forward.relu = plan->relu;
     return forward;
+}
+
+/* The pass over y that applies relu where the product does not. */
+static clg_status create_activation(clg_linear *plan)
+{
+    const struct clg__gemm *forward = plan->products[CLG_LINEAR_FORWARD];
+    if (!plan->relu || !forward || clg__gemm_fuses_relu(forward))
+        return CLG_OK;
+    const clg_activation_desc relu = {CLG_ACTIVATION_RELU, 0, plan->y};
+    return clg_activation_create(plan->ctx, &relu, &plan->activation);
 }
 
 static clg_status create_products(clg_linear *plan, const clg_linear_desc *desc)
@@ -64,6 +82,7 @@ static clg_status create_products(clg_linear *plan, const clg_linear_desc *desc)
         if (status != CLG_OK)
             return clg__fail_in(status, "clg_linear_create: linear %s", names[i]);
     }
+    CLG__TRY(create_activation(plan));
     if (!plan->products[CLG_LINEAR_BACKWARD_WEIGHT])
         return CLG_OK;
     /* The columns of a matrix are the channels of one image with a row for each pixel. */
@@ -99,6 +118,7 @@ void clg_linear_destroy(clg_linear *plan)
     for (int i = 0; i < NUM_DIRECTIONS; i++)
         clg__gemm_destroy(plan->products[i]);
     clg__channel_sum_destroy(plan->column_sums);
+    clg_activation_destroy(plan->activation);
     clg_context_destroy(plan->ctx);
     free(plan);
 }
@@ -184,9 +204,15 @@ clg_status clg_linear_forward(clg_linear *plan, clg_tensor *y, const clg_tensor 
     CLG__TRY(clg__expect_tensor(call, "x", plan->ctx, x, &plan->x));
     CLG__TRY(clg__expect_tensor(call, "w", plan->ctx, w, &plan->w));
     CLG__TRY(clg__expect_optional(call, "b", plan->ctx, b, &plan->b));
+    if (plan->relu && run && run->accumulate)
+        return clg__fail(CLG_UNSUPPORTED, "%s: accumulate with an epilogue", call);
     struct clg__stream stream;
     CLG__TRY(begin(&stream, plan, CLG_LINEAR_FORWARD, run));
-    return clg__stream_end(&stream, multiply(plan, CLG_LINEAR_FORWARD, &stream, y, x, w, b));
+    clg_status status = multiply(plan, CLG_LINEAR_FORWARD, &stream, y, x, w, b);
+    if (status == CLG_OK && plan->activation)
+        status = clg__activation_enqueue(plan->activation, &stream, clg__tensor_mem(y),
+                                         clg__tensor_mem(y));
+    return clg__stream_end(&stream, status);
 }
 
 clg_status clg_linear_backward_data(clg_linear *plan, clg_tensor *dx, const clg_tensor *dy,

@@ -153,6 +153,11 @@ const char *clg__gemm_algorithm(const struct clg__gemm *gemm)
     return gemm->instance.algorithm->name;
 }
 
+bool clg__gemm_fuses_relu(const struct clg__gemm *gemm)
+{
+    return gemm->instance.algorithm->fuses_relu;
+}
+
 size_t clg__gemm_workspace(const struct clg__gemm *gemm)
 {
     return gemm->instance.workspace;

@@ -33,6 +33,7 @@ struct clg__gemm_problem {
     int64_t stride_a, stride_b, stride_c;
     float alpha;
     enum clg__gemm_bias bias;
+    bool relu; /* see clg__gemm_fuses_relu */
 };
 
 /* One product of matrices without gaps, alpha 1, no bias. */
@@ -60,6 +61,10 @@ clg_status clg__gemm_create(clg_context *ctx, const struct clg__gemm_problem *pr
 void clg__gemm_destroy(struct clg__gemm *gemm); /* NULL is allowed */
 
 const char *clg__gemm_algorithm(const struct clg__gemm *gemm); /* its name */
+
+/* Whether the algorithm makes C = max(C, 0) at last, a NaN for a NaN, if the problem asks for relu;
+ * where it does not, the caller has to. */
+bool clg__gemm_fuses_relu(const struct clg__gemm *gemm);
 
 /* Bytes of operands.workspace. Memory at the very start of an OpenCL object serves best: CLBlast
  * takes an object without an offset, for another place a sub-buffer is made at the first run. */

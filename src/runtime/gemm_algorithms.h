@@ -57,10 +57,11 @@ clg_status clg__gemm_tiles_enqueue(struct clg__gemm_tiles *tiles, struct clg__st
 
 clg_status clg__gemm_finish_create(clg_context *ctx, struct clg__kernel **kernel);
 
-/* C = (C with accumulate) + bias + alpha (sum of `slices` parts); see gemm_finish.cl. */
+/* C = (C with accumulate) + bias + alpha (sum of `slices` parts), with relu the larger of that and
+ * 0; see gemm_finish.cl. */
 clg_status clg__gemm_finish_enqueue(struct clg__kernel *kernel, struct clg__stream *stream,
                                     const struct clg__gemm_problem *problem,
                                     const struct clg__operands *operands, struct clg__mem parts,
-                                    int slices);
+                                    int slices, bool relu);
 
 #endif

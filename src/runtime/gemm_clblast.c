@@ -390,7 +390,7 @@ static clg_status enqueue(void *opaque, struct clg__stream *stream,
     bool with_bias = state->fill && operands->in[2].object;
     if (with_bias)
         CLG__TRY(clg__gemm_finish_enqueue(state->fill, stream, state->problem, operands,
-                                          (struct clg__mem){NULL, 0}, 0));
+                                          (struct clg__mem){NULL, 0}, 0, false));
     cl_event before, last = NULL;
     CLG__TRY(clg__stream_enter(stream, &before));
     clg_status status = multiply_all(state->problem, &at, operands->accumulate || with_bias,

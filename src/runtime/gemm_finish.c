@@ -8,7 +8,7 @@ clg_status clg__gemm_finish_create(clg_context *ctx, struct clg__kernel **kernel
 clg_status clg__gemm_finish_enqueue(struct clg__kernel *kernel, struct clg__stream *stream,
                                     const struct clg__gemm_problem *problem,
                                     const struct clg__operands *operands, struct clg__mem parts,
-                                    int slices)
+                                    int slices, bool relu)
 {
     const struct gemm_args args = {
         .m = problem->m,
@@ -17,6 +17,7 @@ clg_status clg__gemm_finish_enqueue(struct clg__kernel *kernel, struct clg__stre
         .slices = slices,
         .bias = operands->in[2].object ? (int)problem->bias : 0,
         .accumulate = operands->accumulate,
+        .relu = relu,
         .alpha = problem->alpha,
     };
     struct clg__grid grid = clg__grid_1d(problem->n);

@@ -194,6 +194,7 @@ static struct gemm_args args_of(const struct clg__gemm_tiles *tiles,
         .span = even_part(p->k, slices, STEP),
         .bias = slices > 1 || !operands->in[2].object ? 0 : (int)p->bias,
         .accumulate = slices > 1 ? 0 : operands->accumulate,
+        .relu = slices > 1 ? 0 : p->relu,
         .alpha = slices > 1 ? 1 : p->alpha,
     };
     if (t->depth > 0)
@@ -252,6 +253,7 @@ static void tiled_release(void *state)
 const struct clg__algorithm clg__gemm_tiled = {
     .name = "tiled",
     .exact = true,
+    .fuses_relu = true,
     .supports = tiled_supports,
     .cost = tiled_cost,
     .prepare = tiled_prepare,

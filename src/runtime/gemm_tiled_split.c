@@ -90,12 +90,13 @@ static clg_status enqueue(void *opaque, struct clg__stream *stream,
     parts.out[0] = operands->workspace;
     CLG__TRY(clg__gemm_tiles_enqueue(state->tiles, stream, &parts, state->slices));
     return clg__gemm_finish_enqueue(state->finish, stream, state->problem, operands,
-                                    operands->workspace, state->slices);
+                                    operands->workspace, state->slices, state->problem->relu);
 }
 
 const struct clg__algorithm clg__gemm_tiled_split = {
     .name = "tiled_split",
     .exact = true,
+    .fuses_relu = true,
     .supports = supports,
     .workspace = workspace,
     .cost = cost,

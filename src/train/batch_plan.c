@@ -67,7 +67,10 @@ static clg_status fill_placed(const clg_model *model, struct clg__batch_plan *pl
                                .batch = plan->batch,
                                .training = plan->training && node->has_gradient,
                                .y = placement->y[i],
-                               .dy = placement->dy[i]};
+                               .dy = placement->dy[i],
+                               .masked_dy = placement->masked_dy[i]};
+    if (!at->masked_dy)
+        at->masked_dy = at->dy;
     at->x = calloc(inputs, sizeof(clg_tensor *));
     at->dx = calloc(inputs, sizeof(clg_tensor *));
     at->add_dx = calloc(inputs, sizeof *at->add_dx);

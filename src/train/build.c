@@ -118,6 +118,8 @@ static clg_status build(clg_model *model, clg_node output, const clg_train_desc 
     else
         model->train.optimizer = clg_optimizer_defaults(CLG_OPTIMIZER_SGD, NULL);
     CLG__TRY(clg__loss_check(&model->train, &model->nodes[output].y));
+    if (!model->desc.unfused)
+        clg__fuse(model);
     CLG__TRY(create_parameters(model));
     for (int i = 0; i < model->num_parameters; i++)
         CLG__TRY(initialise(model, i));

@@ -13,7 +13,11 @@ enum clg__layer_flag {
     CLG__IN_PLACE = 4,         /* of one input: y may be x, and dx dy */
     CLG__VIEW = 8,             /* y is x in another shape: same memory, no forward */
     CLG__PASSES_GRADIENT = 16, /* every dx is dy: no backward, the graph does it */
-    CLG__ACCUMULATES = 32      /* backward can add to dx */
+    CLG__ACCUMULATES = 32,     /* backward can add to dx */
+    CLG__MASKS_DY = 64,        /* backward writes what relu lets through of dy */
+    /* The second input is added to y, so that backward does not read it; its gradient may be dy,
+     * but then not that of the first. */
+    CLG__RESIDUAL = 128
 };
 
 /* A node with its tensors for one batch size. */
@@ -28,8 +32,9 @@ struct clg__placed {
     clg_tensor **x; /* [num_inputs] */
     clg_tensor *y;
     clg_tensor *dy;
-    clg_tensor **dx; /* [num_inputs]; NULL where no gradient is wanted */
-    bool *add_dx;    /* [num_inputs] with CLG__ACCUMULATES: add to dx */
+    clg_tensor *masked_dy; /* with CLG__MASKS_DY: where that goes, dy or memory of its own */
+    clg_tensor **dx;       /* [num_inputs]; NULL where no gradient is wanted */
+    bool *add_dx;          /* [num_inputs] with CLG__ACCUMULATES: add to dx */
 };
 
 /* One run over the graph. */
@@ -54,6 +59,11 @@ struct clg__layer {
     size_t (*workspace)(const void *state); /* bytes that a run needs; NULL: none */
     void (*release)(void *state);           /* NULL is allowed */
     bool tracks_batches;                    /* counts training passes in num_batches_tracked */
+    /* For a relu behind it: does it in its own forward (node->epilogue), and its backward takes the
+     * dy of the relu. What becomes of the node's flags; NULL: cannot. */
+    unsigned (*fuse_relu)(unsigned flags);
+    /* With that relu, also adds a second input before it. */
+    bool fuses_add;
 };
 
 /* ---- For infer ---- */
@@ -96,6 +106,15 @@ clg_tensor *clg__gradient(const struct clg__placed *at, int i);
 /* pass->run with accumulate set as said. */
 clg_run clg__run_with(const struct clg__pass *pass, bool accumulate);
 
+/* The backward step of a relu that the node does: dy where y is above 0, to at->masked_dy. */
+struct clg_activation;
+clg_status clg__mask_create(const struct clg__placed *at, struct clg_activation **mask);
+clg_status clg__mask_dy(const struct clg__placed *at, struct clg_activation *mask,
+                        const struct clg__pass *pass, const clg_tensor **dy);
+
+/* fuse_relu of a layer whose backward begins with clg__mask_dy. */
+unsigned clg__fuse_masked(unsigned flags);
+
 /* ---- Adding nodes ---- */
 
 /* Adds a node of that kind; desc NULL stands for zeros. Negative after the first error. */
@@ -104,5 +123,14 @@ clg_node clg__add_node(clg_model *model, const struct clg__layer *layer, const c
 
 /* The kind of the first node. */
 extern const struct clg__layer clg__layer_input;
+
+/* ---- Fusing ---- */
+
+extern const struct clg__layer clg__layer_add, clg__layer_activation;
+bool clg__is_relu(const struct clg__node *node);
+
+/* Lets layers do the relu behind them, or the addition and the relu: those nodes become views.
+ * Names and parameters stay. Nothing changes where something else reads what lies between. */
+void clg__fuse(clg_model *model);
 
 #endif

@@ -54,7 +54,7 @@ static void release(void *state)
     clg_activation_destroy(state);
 }
 
-static const struct clg__layer activation = {
+const struct clg__layer clg__layer_activation = {
     .kind = "activation",
     .desc_size = sizeof(clg_activation_layer),
     .infer = infer,
@@ -64,10 +64,42 @@ static const struct clg__layer activation = {
     .release = release,
 };
 
+bool clg__is_relu(const struct clg__node *node)
+{
+    return node->layer == &clg__layer_activation &&
+           ((const clg_activation_layer *)node->desc)->kind == CLG_ACTIVATION_RELU;
+}
+
+/* ---- A relu that another layer does ---- */
+
+clg_status clg__mask_create(const struct clg__placed *at, clg_activation **mask)
+{
+    *mask = NULL;
+    if (!at->training || at->node->epilogue == CLG_EPILOGUE_NONE)
+        return CLG_OK;
+    const clg_activation_desc desc = {CLG_ACTIVATION_RELU, 0, clg__placed_y(at)};
+    return clg_activation_create(at->ctx, &desc, mask);
+}
+
+clg_status clg__mask_dy(const struct clg__placed *at, clg_activation *mask,
+                        const struct clg__pass *pass, const clg_tensor **dy)
+{
+    *dy = at->dy;
+    if (!mask)
+        return CLG_OK;
+    *dy = at->masked_dy;
+    return clg_activation_backward(mask, at->masked_dy, at->dy, at->y, &pass->run);
+}
+
+unsigned clg__fuse_masked(unsigned flags)
+{
+    return flags | CLG__READS_Y | CLG__MASKS_DY;
+}
+
 clg_node clg_model_activation(clg_model *model, clg_node x, const char *name,
                               const clg_activation_layer *desc)
 {
-    return clg__add_node(model, &activation, name, &x, 1, desc);
+    return clg__add_node(model, &clg__layer_activation, name, &x, 1, desc);
 }
 
 clg_node clg_model_relu(clg_model *model, clg_node x)

@@ -3,7 +3,13 @@
 
 #include <stdlib.h>
 
+#include "clgrad/activation.h"
 #include "train/layer.h"
+
+struct state {
+    clg_conv2d *plan;
+    clg_activation *mask; /* NULL without a relu */
+};
 
 static clg_conv2d_desc describe(const clg_conv2d_layer *layer, clg_tensor_desc x)
 {
@@ -46,43 +52,56 @@ static clg_status prepare(struct clg__placed *at)
         desc.directions |= 1u << CLG_CONV2D_BACKWARD_FILTER;
     if (at->dx[0])
         desc.directions |= 1u << CLG_CONV2D_BACKWARD_DATA;
-    clg_conv2d *plan = NULL;
-    clg_status status = clg_conv2d_create(at->ctx, &desc, &plan);
-    at->state = plan;
-    return status;
+    desc.epilogue = at->node->epilogue;
+    struct state *state = calloc(1, sizeof *state);
+    if (!state)
+        return clg__fail_alloc("a layer");
+    at->state = state;
+    CLG__TRY(clg__mask_create(at, &state->mask));
+    return clg_conv2d_create(at->ctx, &desc, &state->plan);
 }
 
 static clg_status forward(const struct clg__placed *at, const struct clg__pass *pass)
 {
-    return clg_conv2d_forward(at->state, at->y, at->x[0], clg__value(at, 0), clg__value(at, 1),
+    const struct state *state = at->state;
+    return clg_conv2d_forward(state->plan, at->y, at->x[0], clg__value(at, 0), clg__value(at, 1),
                               &pass->run);
 }
 
 static clg_status backward(const struct clg__placed *at, const struct clg__pass *pass)
 {
+    const struct state *state = at->state;
+    const clg_tensor *dy;
     clg_run run = clg__run_with(pass, pass->accumulate);
-    CLG__TRY(clg_conv2d_backward_filter(at->state, clg__gradient(at, 0), clg__gradient(at, 1),
-                                        at->x[0], at->dy, &run));
+    CLG__TRY(clg__mask_dy(at, state->mask, pass, &dy));
+    CLG__TRY(clg_conv2d_backward_filter(state->plan, clg__gradient(at, 0), clg__gradient(at, 1),
+                                        at->x[0], dy, &run));
     if (!at->dx[0])
         return CLG_OK;
     run.accumulate = at->add_dx[0];
-    return clg_conv2d_backward_data(at->state, at->dx[0], at->dy, clg__value(at, 0), &run);
+    return clg_conv2d_backward_data(state->plan, at->dx[0], dy, clg__value(at, 0), &run);
 }
 
-static size_t workspace(const void *state)
+static size_t workspace(const void *held)
 {
+    const struct state *state = held;
     size_t most = 0;
     for (int i = CLG_CONV2D_FORWARD; i <= CLG_CONV2D_BACKWARD_FILTER; i++) {
-        size_t bytes = clg_conv2d_workspace_size(state, (clg_conv2d_direction)i);
+        size_t bytes = clg_conv2d_workspace_size(state->plan, (clg_conv2d_direction)i);
         if (bytes > most)
             most = bytes;
     }
     return most;
 }
 
-static void release(void *state)
+static void release(void *held)
 {
-    clg_conv2d_destroy(state);
+    struct state *state = held;
+    if (!state)
+        return;
+    clg_conv2d_destroy(state->plan);
+    clg_activation_destroy(state->mask);
+    free(state);
 }
 
 static const struct clg__layer conv2d = {
@@ -94,6 +113,7 @@ static const struct clg__layer conv2d = {
     .backward = backward,
     .workspace = workspace,
     .release = release,
+    .fuse_relu = clg__fuse_masked,
 };
 
 clg_node clg_model_conv2d(clg_model *model, clg_node x, const char *name,

@@ -57,7 +57,7 @@ static void add_release(void *state)
     clg_add_destroy(state);
 }
 
-static const struct clg__layer add = {
+const struct clg__layer clg__layer_add = {
     .kind = "add",
     .infer = add_infer,
     .prepare = add_prepare,
@@ -67,7 +67,7 @@ static const struct clg__layer add = {
 
 clg_node clg_model_add(clg_model *model, clg_node a, clg_node b, const char *name)
 {
-    return clg__add_node(model, &add, name, (const clg_node[]){a, b}, 2, NULL);
+    return clg__add_node(model, &clg__layer_add, name, (const clg_node[]){a, b}, 2, NULL);
 }
 
 /* ---- Concat ---- */

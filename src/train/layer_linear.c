@@ -1,7 +1,15 @@
 /* The fully connected layer. */
 #include "clgrad/linear.h"
 
+#include <stdlib.h>
+
+#include "clgrad/activation.h"
 #include "train/layer.h"
+
+struct state {
+    clg_linear *plan;
+    clg_activation *mask; /* NULL without a relu */
+};
 
 static clg_status infer(clg_model *model, struct clg__node *node, const clg_tensor_desc *x)
 {
@@ -24,43 +32,56 @@ static clg_status prepare(struct clg__placed *at)
         desc.directions |= 1u << CLG_LINEAR_BACKWARD_WEIGHT;
     if (at->dx[0])
         desc.directions |= 1u << CLG_LINEAR_BACKWARD_DATA;
-    clg_linear *plan = NULL;
-    clg_status status = clg_linear_create(at->ctx, &desc, &plan);
-    at->state = plan;
-    return status;
+    desc.epilogue = at->node->epilogue;
+    struct state *state = calloc(1, sizeof *state);
+    if (!state)
+        return clg__fail_alloc("a layer");
+    at->state = state;
+    CLG__TRY(clg__mask_create(at, &state->mask));
+    return clg_linear_create(at->ctx, &desc, &state->plan);
 }
 
 static clg_status forward(const struct clg__placed *at, const struct clg__pass *pass)
 {
-    return clg_linear_forward(at->state, at->y, at->x[0], clg__value(at, 0), clg__value(at, 1),
+    const struct state *state = at->state;
+    return clg_linear_forward(state->plan, at->y, at->x[0], clg__value(at, 0), clg__value(at, 1),
                               &pass->run);
 }
 
 static clg_status backward(const struct clg__placed *at, const struct clg__pass *pass)
 {
+    const struct state *state = at->state;
+    const clg_tensor *dy;
     clg_run run = clg__run_with(pass, pass->accumulate);
-    CLG__TRY(clg_linear_backward_weight(at->state, clg__gradient(at, 0), clg__gradient(at, 1),
-                                        at->x[0], at->dy, &run));
+    CLG__TRY(clg__mask_dy(at, state->mask, pass, &dy));
+    CLG__TRY(clg_linear_backward_weight(state->plan, clg__gradient(at, 0), clg__gradient(at, 1),
+                                        at->x[0], dy, &run));
     if (!at->dx[0])
         return CLG_OK;
     run.accumulate = at->add_dx[0];
-    return clg_linear_backward_data(at->state, at->dx[0], at->dy, clg__value(at, 0), &run);
+    return clg_linear_backward_data(state->plan, at->dx[0], dy, clg__value(at, 0), &run);
 }
 
-static size_t workspace(const void *state)
+static size_t workspace(const void *held)
 {
+    const struct state *state = held;
     size_t most = 0;
     for (int i = CLG_LINEAR_FORWARD; i <= CLG_LINEAR_BACKWARD_WEIGHT; i++) {
-        size_t bytes = clg_linear_workspace_size(state, (clg_linear_direction)i);
+        size_t bytes = clg_linear_workspace_size(state->plan, (clg_linear_direction)i);
         if (bytes > most)
             most = bytes;
     }
     return most;
 }
 
-static void release(void *state)
+static void release(void *held)
 {
-    clg_linear_destroy(state);
+    struct state *state = held;
+    if (!state)
+        return;
+    clg_linear_destroy(state->plan);
+    clg_activation_destroy(state->mask);
+    free(state);
 }
 
 static const struct clg__layer linear = {
@@ -72,6 +93,7 @@ static const struct clg__layer linear = {
     .backward = backward,
     .workspace = workspace,
     .release = release,
+    .fuse_relu = clg__fuse_masked,
 };
 
 clg_node clg_model_linear(clg_model *model, clg_node x, const char *name,

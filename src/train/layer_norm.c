@@ -45,8 +45,11 @@ static clg_status batch_infer(clg_model *model, struct clg__node *node, const cl
 static clg_status batch_prepare(struct clg__placed *at)
 {
     const clg_batch_norm_layer *layer = at->node->desc;
-    clg_batch_norm_desc desc = {
-        .x = clg__placed_x(at, 0), .eps = layer->eps, .momentum = layer->momentum};
+    clg_batch_norm_desc desc = {.x = clg__placed_x(at, 0),
+                                .eps = layer->eps,
+                                .momentum = layer->momentum,
+                                .epilogue = at->node->epilogue,
+                                .residual = at->node->num_inputs == 2};
     clg_batch_norm *plan = NULL;
     clg_status status = clg_batch_norm_create(at->ctx, &desc, &plan);
     at->state = plan;
@@ -61,9 +64,17 @@ static clg_batch_norm_tensors batch_tensors(const struct clg__placed *at)
                                     .running_var = clg__value(at, 3)};
 }
 
+/* The mask is made from x, or with a residual, which is not kept, from y. */
+static unsigned batch_fuse_relu(unsigned flags)
+{
+    return flags & CLG__RESIDUAL ? flags | CLG__READS_Y : flags;
+}
+
 static clg_status batch_forward(const struct clg__placed *at, const struct clg__pass *pass)
 {
     clg_batch_norm_tensors tensors = batch_tensors(at);
+    if (at->node->num_inputs == 2)
+        tensors.z = at->x[1];
     return (pass->training ? clg_batch_norm_forward_train : clg_batch_norm_forward_eval)(
         at->state, at->y, at->x[0], &tensors, &pass->run);
 }
@@ -73,6 +84,10 @@ static clg_status batch_backward(const struct clg__placed *at, const struct clg_
     clg_batch_norm_tensors tensors = batch_tensors(at);
     clg_norm_gradients grads = gradients(at);
     clg_run run = clg__run_with(pass, pass->accumulate);
+    if (at->node->num_inputs == 2) {
+        tensors.y = at->y;
+        grads.dz = at->dx[1];
+    }
     return clg_batch_norm_backward(at->state, &grads, at->dy, at->x[0], &tensors, &run);
 }
 
@@ -96,6 +111,8 @@ static const struct clg__layer batch_norm = {
     .workspace = batch_workspace,
     .release = batch_release,
     .tracks_batches = true,
+    .fuse_relu = batch_fuse_relu,
+    .fuses_add = true,
 };
 
 clg_node clg_model_batch_norm(clg_model *model, clg_node x, const char *name,

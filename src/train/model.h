@@ -3,6 +3,7 @@
 #define CLG_TRAIN_MODEL_H
 
 #include "base/error.h"
+#include "clgrad/epilogue.h"
 #include "clgrad/model.h"
 #include "runtime/tensor.h"
 
@@ -22,7 +23,8 @@ struct clg__node {
     /* The layer's own, in the model's list; a running range. */
     int first_parameter;
     int num_parameters;
-    bool has_gradient; /* something trained lies at or before this node */
+    bool has_gradient;     /* something trained lies at or before this node */
+    clg_epilogue epilogue; /* of a relu behind it that it does itself; see fuse.c */
     int64_t num_batches_tracked;
 };
 

@@ -18,6 +18,7 @@ struct plan {
     bool training;
     int64_t batch;
     struct value *y, *dy; /* [n] */
+    struct value *masked; /* [n], dy after relu where it cannot stay in place */
     struct value *part;   /* [edges], temporaries */
     int num_parts;
     struct value **values; /* all that exist */
@@ -80,7 +81,8 @@ static void find_last_reads(struct plan *plan, int *last)
         last[i] = backward && (node->flags & CLG__READS_Y) ? backward_time(plan, i) : i;
         for (int k = 0; k < node->num_inputs; k++) {
             int j = node->inputs[k];
-            int time = backward && (node->flags & CLG__READS_X) ? backward_time(plan, i) : i;
+            bool reads = (node->flags & CLG__READS_X) && !(k > 0 && (node->flags & CLG__RESIDUAL));
+            int time = backward && reads ? backward_time(plan, i) : i;
             if (last[j] < time)
                 last[j] = time;
         }
@@ -89,17 +91,25 @@ static void find_last_reads(struct plan *plan, int *last)
         last[plan->n - 1] = plan->n; /* the loss */
 }
 
+/* The group of an input that y may take over; -1. */
+static int group_in_place(const struct plan *plan, int i)
+{
+    const struct clg__node *node = node_at(plan, i);
+    for (int k = 0; (node->flags & CLG__IN_PLACE) && k < node->num_inputs; k++) {
+        int group = plan->y[node->inputs[k]].group;
+        if (may_overwrite(plan, group, i))
+            return group;
+    }
+    return -1;
+}
+
 static void place_outputs(struct plan *plan, const int *last)
 {
     for (int i = 0; i < plan->n; i++) {
         const struct clg__node *node = node_at(plan, i);
-        int group = -1;
+        int group =
+            node->flags & CLG__VIEW ? plan->y[node->inputs[0]].group : group_in_place(plan, i);
         plan->y[i].desc = clg__node_desc(node, plan->batch);
-        if (i > 0 && (node->flags & CLG__VIEW))
-            group = plan->y[node->inputs[0]].group;
-        else if (i > 0 && (node->flags & CLG__IN_PLACE) &&
-                 may_overwrite(plan, plan->y[node->inputs[0]].group, i))
-            group = plan->y[node->inputs[0]].group;
         add_value(plan, &plan->y[i], group, i, last[i]);
         plan->to->outside[i] = plan->y[i].group == OUTSIDE;
     }
@@ -107,20 +117,27 @@ static void place_outputs(struct plan *plan, const int *last)
 
 /* ---- Gradients ---- */
 
-/* The first node, going backward, that adds to the gradient of input j. */
-static void place_first(struct plan *plan, int i, int j, struct clg__edge *edge)
+/* Whether the gradient of input k may take the place of dy. */
+static bool dx_in_place(const struct plan *plan, int i, int k)
 {
     const struct clg__node *node = node_at(plan, i);
-    int time = backward_time(plan, i), group = -1;
+    bool left_to_other =
+        k == 0 && (node->flags & CLG__RESIDUAL) && node_at(plan, node->inputs[1])->has_gradient;
+    return (node->flags & CLG__IN_PLACE) && !left_to_other &&
+           may_overwrite(plan, plan->dy[i].group, backward_time(plan, i));
+}
+
+/* The first node, going backward, that adds to the gradient of its input k, node j. */
+static void place_first(struct plan *plan, int i, int k, struct clg__edge *edge)
+{
+    const struct clg__node *node = node_at(plan, i);
+    int time = backward_time(plan, i), group = -1, j = node->inputs[k];
     bool alone = node_at(plan, j)->uses == 1;
     edge->kind = node->flags & CLG__PASSES_GRADIENT ? CLG__EDGE_COPY : CLG__EDGE_WRITE;
-    if (alone && edge->kind == CLG__EDGE_COPY) {
+    if (alone && edge->kind == CLG__EDGE_COPY)
         edge->kind = CLG__EDGE_SHARE;
+    if (edge->kind == CLG__EDGE_SHARE || (edge->kind == CLG__EDGE_WRITE && dx_in_place(plan, i, k)))
         group = plan->dy[i].group;
-    } else if (alone && (node->flags & CLG__IN_PLACE) &&
-               may_overwrite(plan, plan->dy[i].group, time)) {
-        group = plan->dy[i].group;
-    }
     add_value(plan, &plan->dy[j], group, time, backward_time(plan, j));
 }
 
@@ -138,6 +155,17 @@ static void place_further(struct plan *plan, int i, int j, struct clg__edge *edg
     add_value(plan, part, -1, time, time);
 }
 
+/* Relu's gradient stays in the place of dy unless something else reads that afterwards. */
+static void place_masked(struct plan *plan, int i)
+{
+    int time = backward_time(plan, i);
+    if (!(node_at(plan, i)->flags & CLG__MASKS_DY) || plan->dy[i].group < 0 ||
+        may_overwrite(plan, plan->dy[i].group, time))
+        return;
+    plan->masked[i].desc = plan->y[i].desc;
+    add_value(plan, &plan->masked[i], -1, time, time);
+}
+
 static void place_gradients(struct plan *plan)
 {
     int last = plan->n - 1;
@@ -148,13 +176,14 @@ static void place_gradients(struct plan *plan)
     add_value(plan, &plan->dy[last], -1, plan->n, backward_time(plan, last));
     for (int i = last; i > 0; i--) {
         const struct clg__node *node = node_at(plan, i);
+        place_masked(plan, i);
         for (int k = 0; node->has_gradient && k < node->num_inputs; k++) {
             int j = node->inputs[k];
             struct clg__edge *edge = &plan->to->edge[i][k];
             if (!node_at(plan, j)->has_gradient)
                 edge->kind = CLG__EDGE_NONE;
             else if (plan->dy[j].group < 0)
-                place_first(plan, i, j, edge);
+                place_first(plan, i, k, edge);
             else
                 place_further(plan, i, j, edge);
         }
@@ -216,6 +245,7 @@ static clg_status create_tensors(struct plan *plan)
     for (int i = 0; i < plan->n; i++) {
         CLG__TRY(create_tensor(plan, &plan->y[i], &plan->y[i].desc, &to->y[i]));
         CLG__TRY(create_tensor(plan, &plan->dy[i], &plan->y[i].desc, &to->dy[i]));
+        CLG__TRY(create_tensor(plan, &plan->masked[i], &plan->y[i].desc, &to->masked_dy[i]));
     }
     /* Temporaries in the order in which they were counted. */
     for (int i = plan->n - 1; i > 0; i--)
@@ -251,10 +281,11 @@ static clg_status create_lists(const clg_model *model, struct clg__placement *to
         to->num_edges += model->nodes[i].num_inputs;
     to->y = calloc(n, sizeof(clg_tensor *));
     to->dy = calloc(n, sizeof(clg_tensor *));
+    to->masked_dy = calloc(n, sizeof(clg_tensor *));
     to->edge = calloc(n, sizeof(struct clg__edge *));
     to->edges = calloc((size_t)to->num_edges + 1, sizeof *to->edges);
     to->outside = calloc(n, sizeof *to->outside);
-    if (!to->y || !to->dy || !to->edge || !to->edges || !to->outside)
+    if (!to->y || !to->dy || !to->masked_dy || !to->edge || !to->edges || !to->outside)
         return clg__fail_alloc("a model's tensors");
     struct clg__edge *edge = to->edges;
     for (size_t i = 0; i < n; i++) {
@@ -266,19 +297,21 @@ static clg_status create_lists(const clg_model *model, struct clg__placement *to
 
 static clg_status fill(struct plan *plan)
 {
-    size_t n = (size_t)plan->n, edges = (size_t)plan->to->num_edges, most = 2 * n + edges;
+    size_t n = (size_t)plan->n, edges = (size_t)plan->to->num_edges, most = 3 * n + edges;
     plan->y = calloc(n, sizeof *plan->y);
     plan->dy = calloc(n, sizeof *plan->dy);
+    plan->masked = calloc(n, sizeof *plan->masked);
     plan->part = calloc(edges + 1, sizeof *plan->part);
     plan->values = calloc(most, sizeof(struct value *));
     plan->groups = calloc(most, sizeof *plan->groups);
     int *last = calloc(n, sizeof *last);
-    if (!plan->y || !plan->dy || !plan->part || !plan->values || !plan->groups || !last) {
+    if (!plan->y || !plan->dy || !plan->masked || !plan->part || !plan->values || !plan->groups ||
+        !last) {
         free(last);
         return clg__fail_alloc("a model's memory plan");
     }
     for (size_t i = 0; i < n; i++)
-        plan->y[i].group = plan->dy[i].group = -1;
+        plan->y[i].group = plan->dy[i].group = plan->masked[i].group = -1;
     find_last_reads(plan, last);
     place_outputs(plan, last);
     place_gradients(plan);
@@ -302,6 +335,7 @@ clg_status clg__placement_create(const clg_model *model, int64_t batch, bool tra
         status = fill(&plan);
     free(plan.y);
     free(plan.dy);
+    free(plan.masked);
     free(plan.part);
     free(plan.values);
     free(plan.groups);
@@ -319,6 +353,8 @@ void clg__placement_release(struct clg__placement *placement)
             clg_tensor_destroy(placement->y[i]);
         if (placement->dy)
             clg_tensor_destroy(placement->dy[i]);
+        if (placement->masked_dy)
+            clg_tensor_destroy(placement->masked_dy[i]);
     }
     for (int i = 0; placement->edges && i < placement->num_edges; i++)
         clg_tensor_destroy(placement->edges[i].part);
@@ -326,6 +362,7 @@ void clg__placement_release(struct clg__placement *placement)
         clg_buffer_destroy(placement->arenas[i]);
     free(placement->y);
     free(placement->dy);
+    free(placement->masked_dy);
     free(placement->edge);
     free(placement->edges);
     free(placement->outside);

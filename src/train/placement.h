@@ -31,6 +31,7 @@ struct clg__placement {
     int num_nodes;
     clg_tensor **y;          /* [num_nodes] */
     clg_tensor **dy;         /* [num_nodes]; NULL where no gradient is wanted */
+    clg_tensor **masked_dy;  /* [num_nodes]; see CLG__MASKS_DY; NULL: dy itself */
     struct clg__edge **edge; /* [num_nodes][its inputs], into edges */
     struct clg__edge *edges;
     int num_edges;
