@@ -10,8 +10,7 @@
  * plain vectors (other layouts, several phases) are written.
  */
 #include "common.clh"
-#include "conv2d_rows_args.clh"
-#include "lanes.clh"
+#include "conv2d_rows.clh"
 
 #ifndef KB
 #define KB 6
@@ -20,40 +19,6 @@
 #endif
 
 #define UNROLL(n) __attribute__((opencl_unroll_hint(n)))
-
-/* `count` elements that lie `stride` apart. */
-void gather_floats(__local float *to, __global const float *from, int count, int stride)
-{
-    if (stride == 1)
-        fetch_floats(to, from, count);
-    else
-        for (int i = 0; i < count; i++)
-            to[i] = from[i * stride];
-}
-
-/* Some channels of the input from row `first_row` on, each row as step_w runs of every step_w-th
- * column. What lies outside of the image stays as it is. */
-void fetch_channels(__local float *to, __global const float *image, int channels, int first_row,
-                    const struct conv2d_rows_args *a)
-{
-    const int first = max(-first_row, 0), end = min(a->patch_rows, a->h - first_row);
-    for (int phase = 0; phase < a->step_w; phase++) {
-        const int column = a->first_w + phase; /* of the image, at the start of a run */
-        const int begin = column < 0 ? (a->step_w - 1 - column) / a->step_w : 0;
-        const int columns = a->w - (column + begin * a->step_w) + a->step_w - 1;
-        const int count = min(columns / a->step_w, a->pitch - begin);
-        if (count < 1)
-            continue;
-        for (int c = 0; c < channels; c++) {
-            __global const float *from =
-                image + c * a->in_c + (column + begin * a->step_w) * a->in_w;
-            __local float *run = to + (c * a->patch_rows * a->step_w + phase) * a->pitch + begin;
-            for (int i = first; i < end; i++)
-                gather_floats(run + i * a->step_w * a->pitch, from + (first_row + i) * a->in_h,
-                              count, a->in_w * a->step_w);
-        }
-    }
-}
 
 /* The taps of each pair of phases, [channel][tap][KB], one pair behind the other; zeros behind the
  * last result channel. */
@@ -72,21 +37,6 @@ void fetch_taps(__local float *to, __global const float *filter, int channels, i
                     for (int k = 0; k < KB; k++)
                         to[k] = k < there ? from[k * a->filter_k] : 0.0f;
                 }
-    }
-}
-
-/* Where each tap of each pair of phases finds the input of output (0, 0) in the patch. */
-void make_places(__local int *places, const struct conv2d_rows_args *a)
-{
-    for (int phase = 0; phase < a->phases_h * a->phases_w; phase++) {
-        const struct conv2d_phase v = a->rows[phase / a->phases_w];
-        const struct conv2d_phase u = a->columns[phase % a->phases_w];
-        for (int r = 0; r < v.taps; r++)
-            for (int s = 0; s < u.taps; s++) {
-                const int row = v.first_in - a->first_h + r * v.in_step;
-                const int column = u.first_in - a->first_w + s * u.in_step;
-                *places++ = (row * a->step_w + column % a->step_w) * a->pitch + column / a->step_w;
-            }
     }
 }
 

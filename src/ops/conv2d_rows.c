@@ -3,14 +3,14 @@
  * conv2d_rows.cl. The gradient of the input is the same kernel, each phase of the stride a dense
  * convolution of dy.
  */
+#include "ops/conv2d_rows.h"
 #include "ops/conv2d_phase.h"
-#include "ops/conv2d_problem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "conv2d_rows_args.clh"
+#include "base/ints.h"
 #include "ops/conv2d_cost.h"
 
 /* A register tile: channels of the result, rows, vectors of 16 columns. */
@@ -31,44 +31,6 @@ struct layout {
     int images, row_groups;
     size_t patch, taps, places, sums; /* floats of local memory */
 };
-
-static int divide_up(int value, int by)
-{
-    return (value + by - 1) / by;
-}
-
-static int round_up(int value, int to)
-{
-    return divide_up(value, to) * to;
-}
-
-static void lay_out_forward(const struct conv2d_args *a, struct conv2d_rows_args *t)
-{
-    *t = (struct conv2d_rows_args){
-        .c = a->c,
-        .h = a->h,
-        .w = a->w,
-        .k = a->k,
-        .relu = a->relu,
-        .in_n = a->x_n,
-        .in_c = a->x_c,
-        .in_h = a->x_h,
-        .in_w = a->x_w,
-        .out_n = a->y_n,
-        .out_k = a->y_k,
-        .out_h = a->y_p,
-        .out_w = a->y_q,
-        .filter_k = a->c * a->r * a->s,
-        .filter_c = a->r * a->s,
-        .filter_r = a->s,
-        .step_h = a->stride_h,
-        .step_w = a->stride_w,
-        .phases_h = 1,
-        .phases_w = 1,
-        .rows = {{a->p, a->r, 0, 1, -a->pad_top, a->dilation_h}},
-        .columns = {{a->q, a->s, 0, 1, -a->pad_left, a->dilation_w}},
-    };
-}
 
 static void lay_out_backward_data(const struct conv2d_args *a, struct conv2d_rows_args *t)
 {
@@ -99,39 +61,15 @@ static void lay_out_backward_data(const struct conv2d_args *a, struct conv2d_row
         t->columns[i] = clg__conv2d_phase(i, a->w, a->s, a->pad_left, a->dilation_w, a->stride_w);
 }
 
-/* What the phases of an axis reach. */
-struct reach {
-    int first, last; /* input index of the first and the last tap of output 0 */
-    int outputs;     /* of the largest phase */
-};
-
-static struct reach reach_of(const struct conv2d_phase *phases, int count)
-{
-    struct reach reach = {INT32_MAX, INT32_MIN, 1};
-    for (int i = 0; i < count; i++) {
-        const struct conv2d_phase *f = &phases[i];
-        int last = f->first_in + (f->taps - 1) * f->in_step;
-        if (f->outputs > reach.outputs)
-            reach.outputs = f->outputs;
-        if (f->taps == 0 || f->outputs == 0)
-            continue;
-        reach.first = f->first_in < reach.first ? f->first_in : reach.first;
-        reach.last = last > reach.last ? last : reach.last;
-    }
-    if (reach.first > reach.last)
-        reach.first = reach.last = 0;
-    return reach;
-}
-
 /* Multiply-adds that a tiling spends on an image of one tap and input channel, weighted by its
  * loads: a vector of pixels is seldom aligned and counts twice. */
 static double tiling_cost(struct tiling t, int k, int rows, int columns)
 {
-    double vectors = (double)round_up(rows, t.vr) * divide_up(columns, 16 * t.vc) * t.vc;
+    double vectors = (double)clg__round_up(rows, t.vr) * clg__divide_up(columns, 16 * t.vc) * t.vc;
     double loads = (double)(2 * t.vr * t.vc + t.kb) / (t.kb * t.vr * t.vc);
     double latency = 8.0 / (t.kb * t.vr * t.vc);
     double stall = loads > latency ? loads : latency;
-    return vectors * round_up(k, t.kb) * (stall > 1 ? stall : 1);
+    return vectors * clg__round_up(k, t.kb) * (stall > 1 ? stall : 1);
 }
 
 static struct tiling choose_tiling(int k, int rows, int columns)
@@ -148,47 +86,42 @@ static size_t local_floats(const struct layout *l)
     return l->patch + l->taps + l->places + l->sums;
 }
 
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 /* For groups of so many rows (or a few more) and at most so many floats of input: the chunk of
  * channels, and what local memory they need. */
 static void divide(struct layout *l, int rows, int patch_floats, const struct conv2d_args *a,
-                   const struct reach *v, const struct reach *u)
+                   const struct clg__reach *v, const struct clg__reach *u)
 {
     enum { TAP_FLOATS = 4096 };
     struct conv2d_rows_args *t = &l->args;
     const int taps = a->r * a->s, kb = l->tiling.kb;
-    l->row_groups = divide_up(v->outputs, round_up(rows, l->tiling.vr));
-    t->group_rows = round_up(divide_up(v->outputs, l->row_groups), l->tiling.vr);
+    l->row_groups = clg__divide_up(v->outputs, clg__round_up(rows, l->tiling.vr));
+    t->group_rows = clg__round_up(clg__divide_up(v->outputs, l->row_groups), l->tiling.vr);
     t->patch_rows = (t->group_rows - 1) * t->step_h + v->last - v->first + 1;
-    t->width = round_up(u->outputs, 16 * l->tiling.vc);
+    t->width = clg__round_up(u->outputs, 16 * l->tiling.vc);
     t->pitch = (u->last - u->first) / t->step_w + t->width;
     const int64_t channel_floats = (int64_t)t->patch_rows * t->step_w * t->pitch;
-    const int chunk = least((int)(patch_floats / channel_floats), TAP_FLOATS / (taps * kb));
-    t->chunk = chunk < 1 ? 1 : least(chunk, t->c);
+    const int chunk = clg__at_most((int)(patch_floats / channel_floats), TAP_FLOATS / (taps * kb));
+    t->chunk = chunk < 1 ? 1 : clg__at_most(chunk, t->c);
     l->patch = ((size_t)t->chunk * (size_t)channel_floats + 15) / 16 * 16;
     t->patch_floats = (int)l->patch; /* a problem for which that is too much is refused */
     l->taps = (size_t)t->chunk * (size_t)taps * (size_t)kb;
     l->places = (size_t)taps;
-    l->sums = (size_t)round_up(t->k, kb) * (size_t)t->phases_h * (size_t)t->phases_w *
+    l->sums = (size_t)clg__round_up(t->k, kb) * (size_t)t->phases_h * (size_t)t->phases_w *
               (size_t)t->group_rows * (size_t)t->width;
 }
 
 /* As many rows in a group as leave room for some channels in the first-level cache, and give each
  * core some groups. */
-static int choose_rows(const struct layout *l, int patch_floats, const struct reach *v,
-                       const struct reach *u)
+static int choose_rows(const struct layout *l, int patch_floats, const struct clg__reach *v,
+                       const struct clg__reach *u)
 {
     enum { MIN_GROUPS = 32, MOST_AT_ONCE = 4 };
     const struct conv2d_rows_args *t = &l->args;
     const int64_t width = t->step_w * (u->outputs + 16LL + (u->last - u->first) / t->step_w);
-    const int fit = (int)(patch_floats / (least(t->c, MOST_AT_ONCE) * width));
+    const int fit = (int)(patch_floats / (clg__at_most(t->c, MOST_AT_ONCE) * width));
     const int rows = (fit - (v->last - v->first + 1)) / t->step_h + 1;
-    const int shared = divide_up(v->outputs, divide_up(MIN_GROUPS, l->images));
-    return rows < 1 ? 1 : least(rows, shared);
+    const int shared = clg__divide_up(v->outputs, clg__divide_up(MIN_GROUPS, l->images));
+    return rows < 1 ? 1 : clg__at_most(rows, shared);
 }
 
 static size_t local_limit(const clg_device_info *device)
@@ -203,17 +136,18 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     struct layout l = {.images = a->n};
     struct conv2d_rows_args *t = &l.args;
     if (direction == CLG_CONV2D_FORWARD)
-        lay_out_forward(a, t);
+        clg__rows_forward(a, t);
     else
         lay_out_backward_data(a, t);
-    const struct reach v = reach_of(t->rows, t->phases_h), u = reach_of(t->columns, t->phases_w);
+    const struct clg__reach v = clg__reach_of(t->rows, t->phases_h),
+                            u = clg__reach_of(t->columns, t->phases_w);
     t->first_h = v.first;
     t->first_w = u.first;
     l.tiling = choose_tiling(t->k, v.outputs, u.outputs);
     int rows = choose_rows(&l, PATCH_FLOATS, &v, &u), floats = PATCH_FLOATS;
     divide(&l, rows, floats, a, &v, &u);
     while (local_floats(&l) > local_limit(device) && (rows > 1 || l.args.chunk > 1)) {
-        rows = divide_up(rows, 2);
+        rows = clg__divide_up(rows, 2);
         floats /= 2;
         divide(&l, rows, floats, a, &v, &u);
     }
@@ -267,8 +201,9 @@ static struct work work_of(const struct layout *l)
     for (int i = 0; i < t->phases_h * t->phases_w; i++) {
         const struct conv2d_phase *v = &t->rows[i / t->phases_w], *u = &t->columns[i % t->phases_w];
         work.sums += tiling_cost(tile, t->k, v->outputs, u->outputs) * v->taps * u->taps * t->c;
-        work.loops += (double)divide_up(v->outputs, tile.vr) * divide_up(u->outputs, 16 * tile.vc) *
-                      divide_up(t->k, tile.kb) * t->c;
+        work.loops += (double)clg__divide_up(v->outputs, tile.vr) *
+                      clg__divide_up(u->outputs, 16 * tile.vc) * clg__divide_up(t->k, tile.kb) *
+                      t->c;
     }
     return work;
 }

@@ -38,6 +38,7 @@ const struct conv2d_case conv2d_cases[] = {
     {"rows of 37 in parts",     1, 3, 6, 37,  3, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, false},
     {"13 filters, stride 3",    2, 5, 20, 23, 13, 5, 3, {3, 3}, {2, 1, 2, 1}, {1, 1}, 1, CLG_PAD_ZEROS, false},
     {"dilated over the image",  1, 2, 5, 18,  2, 3, 3, {1, 1}, {6, 7, 6, 7}, {6, 7}, 1, CLG_PAD_ZEROS, false},
+    {"6 filters in parts",      5, 2, 70, 61, 6, 5, 5, {1, 1}, {2, 2, 2, 2}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"40 channels to 3",        1, 40, 24, 50, 3, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"3 channels, stride 2",    1, 3, 40, 45, 24, 7, 7, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"70 channels, 33 filters", 2, 70, 13, 15, 33, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},

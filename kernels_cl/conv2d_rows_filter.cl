@@ -1,0 +1,187 @@
+/*
+ * Filter gradient for CPU-like devices and small filters: dw[k,c,tap] = sum over pixels of
+ * dy[k,pixel] x[c,pixel + tap], in vectors of 16 pixels, whose lanes are added at the very end. A
+ * tile of KB filters by TB terms (channels and their taps) stays in registers while pixels go by.
+ * One work-item is one group and has one slice of the chunks, some rows of one image each. It
+ * brings dy to local memory with zeros between the rows, x as in conv2d_rows.clh; the sums rest in
+ * `rests` [block of KB filters][tile][KB][TB] between chunks. conv2d_rows_filter_join adds the
+ * slices in order: the bits do not depend on scheduling.
+ */
+#include "common.clh"
+#include "conv2d_rows.clh"
+
+#ifndef KB
+#define KB 6
+#define TB 4
+#endif
+
+#define UNROLL(n) __attribute__((opencl_unroll_hint(n)))
+
+void clear(__local float *to, int count)
+{
+    for (int i = 0; i < count; i += 16)
+        vstore16((float16)(0.0f), 0, to + i);
+}
+
+float sum_of_lanes(float16 v)
+{
+    const float8 a = v.lo + v.hi;
+    const float4 b = a.lo + a.hi;
+    const float2 c = b.lo + b.hi;
+    return c.x + c.y;
+}
+
+/* `vectors` vectors in each of `runs` runs, `apart` floats from one to the next. */
+struct pixels {
+    int runs, vectors, apart;
+};
+
+/* Adds the pixels of one chunk to the sums of a tile, TB terms at `places`. */
+void add_tile(__local float16 *rest, __local const float *x, __local const int *places,
+              __local const float *dy, int dy_channel, int begin, const struct pixels *pixels)
+{
+    float16 sums[KB][TB];
+    __local const float *at[TB];
+    UNROLL(TB) for (int t = 0; t < TB; t++) at[t] = x + places[t];
+    UNROLL(KB) for (int k = 0; k < KB; k++)
+        UNROLL(TB) for (int t = 0; t < TB; t++)
+            sums[k][t] = begin ? (float16)(0.0f) : rest[k * TB + t];
+    for (int run = 0; run < pixels->runs; run++) {
+        const int first = run * pixels->apart, end = first + 16 * pixels->vectors;
+        for (int i = first; i < end; i += 16) {
+            float16 d[KB];
+            UNROLL(KB) for (int k = 0; k < KB; k++)
+                d[k] = vload16(0, dy + k * dy_channel + i);
+            UNROLL(TB) for (int t = 0; t < TB; t++) {
+                const float16 pixel = vload16(0, at[t] + i);
+                UNROLL(KB) for (int k = 0; k < KB; k++)
+                    sums[k][t] = fma(d[k], pixel, sums[k][t]);
+            }
+        }
+    }
+    UNROLL(KB) for (int k = 0; k < KB; k++)
+        UNROLL(TB) for (int t = 0; t < TB; t++)
+            rest[k * TB + t] = sums[k][t];
+}
+
+/* Rows [first_row, first_row + rows) of all channels of an image of dy. */
+void fetch_gradient(__local float *to, __global const float *dy, int first_row, int rows,
+                    const struct conv2d_rows_filter_args *f)
+{
+    const struct conv2d_rows_args *a = &f->rows;
+    const int row_floats = a->step_h * a->step_w * a->pitch;
+    for (int k = 0; k < a->k; k++) {
+        for (int r = 0; r < rows; r++)
+            gather_floats(to + r * row_floats, dy + k * a->out_k + (first_row + r) * a->out_h,
+                          a->columns[0].outputs, a->out_w);
+        clear(to + rows * row_floats, 16); /* rows of an earlier chunk */
+        to += f->gradient_floats;
+    }
+}
+
+/* Adds the vectors of each channel of dy to its bias's sum. */
+void add_bias(__local float16 *rest, __local const float *dy, int begin,
+              const struct pixels *pixels, const struct conv2d_rows_filter_args *f)
+{
+    for (int k = 0; k < f->rows.k; k++, dy += f->gradient_floats) {
+        float16 sum = begin ? (float16)(0.0f) : rest[k];
+        for (int run = 0; run < pixels->runs; run++)
+            for (int v = 0; v < pixels->vectors; v++)
+                sum += vload16(v, dy + run * pixels->apart);
+        rest[k] = sum;
+    }
+}
+
+/* One chunk: its dy and x to local memory, and all tiles. */
+void add_chunk(__local float16 *rests, __local float *patch, __local float *gradient,
+               __local const int *places, __global const float *x, __global const float *dy,
+               int chunk, int begin, const struct conv2d_rows_filter_args *f)
+{
+    const struct conv2d_rows_args *a = &f->rows;
+    const int n = chunk / f->chunks_per_image;
+    const int first_row = chunk % f->chunks_per_image * a->group_rows;
+    const int rows = min(a->group_rows, a->rows[0].outputs - first_row);
+    const int row_floats = a->step_h * a->step_w * a->pitch;
+    const int taps = a->rows[0].taps * a->columns[0].taps;
+    const struct pixels pixels = {f->joined ? 1 : rows,
+                                  f->joined ? (rows * row_floats + 15) / 16 : a->width / 16,
+                                  row_floats};
+    if (f->chunks_per_image > 1)
+        clear(patch, a->patch_floats); /* padding is elsewhere */
+    fetch_gradient(gradient, dy + n * a->out_n, first_row, rows, f);
+    add_bias(rests, gradient, begin, &pixels, f);
+    rests += a->k;
+    for (int c = 0, tile = 0; c < a->c; c += a->chunk, tile += f->tiles) {
+        const int channels = min(a->chunk, a->c - c), tiles = (channels * taps + TB - 1) / TB;
+        fetch_channels(patch, x + n * a->in_n + c * a->in_c, channels,
+                       a->first_h + first_row * a->step_h, a);
+        for (int k = 0; k < a->k; k += KB) {
+            __local float16 *rest = rests + (k * f->all_tiles + tile * KB) * TB;
+            for (int i = 0; i < tiles; i++)
+                add_tile(rest + i * KB * TB, patch, places + i * TB,
+                         gradient + k * f->gradient_floats, f->gradient_floats, begin, &pixels);
+        }
+    }
+}
+
+/* dw and db of a slice, or added to what is there. */
+void write_sums(__global float *dw, __global float *db, __local const float16 *rests,
+                int wants_bias, int accumulate, const struct conv2d_rows_filter_args *f)
+{
+    const struct conv2d_rows_args *a = &f->rows;
+    const int taps = a->rows[0].taps * a->columns[0].taps;
+    if (wants_bias)
+        for (int k = 0; k < a->k; k++)
+            db[k] = sum_of_lanes(rests[k]) + (accumulate ? db[k] : 0.0f);
+    rests += a->k;
+    for (int k = 0; k < a->k; k++)
+        for (int c = 0; c < a->c; c++)
+            for (int tap = 0; tap < taps; tap++, dw++) {
+                const int term = c % a->chunk * taps + tap;
+                const int tile = k / KB * f->all_tiles + c / a->chunk * f->tiles + term / TB;
+                const float sum =
+                    sum_of_lanes(rests[(tile * KB + k % KB) * TB + term % TB]);
+                *dw = accumulate ? *dw + sum : sum;
+            }
+}
+
+/* `dw` and `db`: the result of the only slice, or all slices' one behind the other. */
+__kernel void conv2d_rows_filter(OUT(float, dw), OUT(float, db), IN(float, x), IN(float, dy),
+                                 const struct conv2d_rows_filter_args f, const int wants_bias,
+                                 const int accumulate, __local float *patch,
+                                 __local float *gradient, __local int *places,
+                                 __local float16 *rests)
+{
+    const struct conv2d_rows_args *a = &f.rows;
+    const int slice = get_group_id(0), first = slice * f.chunks_per_slice;
+    const int end = min(first + f.chunks_per_slice, f.chunks);
+    const int taps = a->rows[0].taps * a->columns[0].taps;
+    make_places(places, a);
+    for (int i = taps; i < f.tiles * TB; i++) /* other channels; behind the last term: any place */
+        places[i] = i < a->chunk * taps
+                        ? places[i - taps] + a->patch_rows * a->step_w * a->pitch
+                        : 0;
+    clear(patch, a->patch_floats);
+    clear(gradient, (a->k + KB - 1) / KB * KB * f.gradient_floats);
+    for (int chunk = first; chunk < end; chunk++)
+        add_chunk(rests, patch, gradient, places, AT(x), AT(dy), chunk, chunk == first, &f);
+    write_sums(AT(dw) + slice * a->k * a->c * taps, AT(db) + slice * a->k, rests, wants_bias,
+               accumulate, &f);
+}
+
+/* Sums over slices: the first `count` items dw, those behind db. */
+__kernel void conv2d_rows_filter_join(OUT(float, dw), OUT(float, db), IN(float, slices_dw),
+                                      IN(float, slices_db), const int count, const int filters,
+                                      const int slices, const int accumulate)
+{
+    const int i = get_global_id(0);
+    if (i >= count + filters)
+        return;
+    const int is_dw = i < count, size = is_dw ? count : filters;
+    __global const float *from = is_dw ? AT(slices_dw) + i : AT(slices_db) + (i - count);
+    __global float *to = is_dw ? AT(dw) + i : AT(db) + (i - count);
+    float sum = 0.0f;
+    for (int slice = 0; slice < slices; slice++)
+        sum += from[slice * size];
+    *to = accumulate ? *to + sum : sum;
+}
