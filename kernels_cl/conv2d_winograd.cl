@@ -8,8 +8,7 @@
  */
 #include "common.clh"
 #include "conv2d_winograd_args.clh"
-#include "lanes.clh"
-#include "winograd.clh"
+#include "winograd_window.clh"
 
 #ifndef PX
 #define PX 6
@@ -19,46 +18,6 @@
 #endif
 
 #define LANES (16 * KV)
-
-/* One row of the points of a tile, from one row of what the other axis left. */
-void input_row(__local float16 *v, size_t plane, const float16 *t)
-{
-    v[0] = input_first(t);
-    UNROLL(PAIRS) for (int k = 0; k < PAIRS; k++) {
-        const float16 even = input_even(k, t), odd = input_odd(k, t);
-        v[(2 * k + 1) * plane] = even + odd;
-        v[(2 * k + 2) * plane] = even - odd;
-    }
-    v[(WINDOW - 1) * plane] = input_last(t);
-}
-
-#define NAME input_of_image
-#define FROM __global
-#include "winograd_input.clh"
-
-#define NAME input_of_patch
-#define FROM __local
-#include "winograd_input.clh"
-
-/* A window of 16 channels, `count` of which exist; zeros elsewhere. */
-void fetch_window(__local float16 *to, __global const float *image, int h0, int w0, int h, int w,
-                  int pitch, int count)
-{
-    const int begin = -w0, end = w - w0;
-    for (int i = 0; i < WINDOW; i++) {
-        const int empty = h0 + i < 0 || h0 + i >= h;
-        __global const float *from = image + ((h0 + i) * w + w0) * pitch;
-        UNROLL(WINDOW) for (int j = 0; j < WINDOW; j++) {
-            if (empty || j < begin || j >= end)
-                to[j] = 0.0f;
-            else if (count < 16)
-                to[j] = load_lanes(from + j * pitch, count);
-            else
-                to[j] = *(__global const vector_anywhere *)(from + j * pitch);
-        }
-        to += WINDOW;
-    }
-}
 
 void transform_input(__local float16 *v, size_t plane, __global const float *x,
                      const struct conv2d_winograd_args *a, int tile, __local float16 *patch)
@@ -70,10 +29,14 @@ void transform_input(__local float16 *v, size_t plane, __global const float *x,
     __global const float *image = x + n * a->h * a->w * a->c;
     for (int c = 0; c < a->c; c += 16) {
         if (inside && c + 16 <= a->c) {
-            input_of_image(v, plane, image + (h0 * a->w + w0) * a->c + c, a->w * a->c, a->c);
+            UNROLL(LAST_STAGE + 1) for (int stage = 0; stage <= LAST_STAGE; stage++)
+                input_of_image(v + first_row(stage) * WINDOW * plane, plane,
+                               image + (h0 * a->w + w0) * a->c + c, a->w * a->c, a->c, stage);
         } else {
-            fetch_window(patch, image + c, h0, w0, a->h, a->w, a->c, a->c - c);
-            input_of_patch(v, plane, (__local const float *)patch, WINDOW * 16, 16);
+            fetch_window(patch, WINDOW, -1, image + c, h0, w0, a->h, a->w, a->c, a->c - c);
+            UNROLL(LAST_STAGE + 1) for (int stage = 0; stage <= LAST_STAGE; stage++)
+                input_of_patch(v + first_row(stage) * WINDOW * plane, plane,
+                               (__local const float *)patch, WINDOW * 16, 16, stage);
         }
         v++;
     }

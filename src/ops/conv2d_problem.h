@@ -30,7 +30,8 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(winograd4)                                                                                   \
     X(winograd2) X(pointwise) X(rows) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
 #define CLG__CONV2D_BACKWARD_FILTER_LIST(X)                                                        \
-    X(pointwise) X(rows) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
+    X(winograd4)                                                                                   \
+    X(winograd2) X(pointwise) X(rows) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
 
 #define CLG__CONV2D_DECLARE_FORWARD(name)                                                          \
     extern const struct clg__algorithm clg__conv2d_forward_##name;

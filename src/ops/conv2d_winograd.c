@@ -1,6 +1,6 @@
 /*
  * Winograd convolution for CPU-like devices, channels last; kernels in conv2d_winograd.cl and
- * conv2d_winograd_filter.cl. winograd4 makes tiles of 4 x 4 outputs from 36 products in place of
+ * conv2d_winograd_pack.cl. winograd4 makes tiles of 4 x 4 outputs from 36 products in place of
  * 144, winograd2 tiles of 2 x 2 from 16 in place of 36.
  *
  * The gradient of the input is the same kernel: dx is a convolution of dy with the rotated filter.
@@ -154,7 +154,7 @@ static double cost(const struct conv2d_args *a, clg_conv2d_direction direction, 
 
 struct state {
     struct layout layout;
-    struct clg__kernel *filter, *main;
+    struct clg__kernel *pack, *main;
 };
 
 static void release(void *pointer)
@@ -162,7 +162,7 @@ static void release(void *pointer)
     struct state *state = pointer;
     if (!state)
         return;
-    clg__kernel_destroy(state->filter);
+    clg__kernel_destroy(state->pack);
     clg__kernel_destroy(state->main);
     free(state);
 }
@@ -176,8 +176,8 @@ static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
     state->layout = lay_out(a, direction, tile, &ctx->info);
     char options[64];
     snprintf(options, sizeof options, "-DTILE=%d", tile);
-    clg_status status = clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_filter",
-                                           options, &state->filter);
+    clg_status status = clg__kernel_create(ctx, "conv2d_winograd_pack", "conv2d_winograd_pack",
+                                           options, &state->pack);
     snprintf(options, sizeof options, "-DTILE=%d -DPX=%d -DKV=%d", tile, state->layout.tiling.px,
              state->layout.tiling.kv);
     if (status == CLG_OK)
@@ -200,7 +200,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     enum { SPAN = 64 };
     const struct clg__grid filters = {
         2, {(size_t)divide_up(w->k, 16), (size_t)divide_up(w->c, SPAN)}, {1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->filter, filters, clg__arg_mem(op->workspace),
+    CLG__TRY(CLG__LAUNCH(stream, state->pack, filters, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[1]), clg__arg_int(w->k), clg__arg_int(w->c),
                          clg__arg_int(l->output_stride), clg__arg_int(l->term_stride),
                          clg__arg_int(l->rotate), clg__arg_int(16 * l->tiling.kv),

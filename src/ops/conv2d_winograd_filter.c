@@ -1,0 +1,250 @@
+/*
+ * Winograd filter gradient for CPU-like devices, channels last; kernels in
+ * conv2d_winograd_filter.cl. The names are those of conv2d_winograd.c.
+ */
+#include "ops/conv2d_problem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "conv2d_winograd_filter_args.clh"
+#include "ops/conv2d_cost.h"
+
+/* Channels and vectors of 16 filters of a register tile. */
+struct tiling {
+    int ct, kv;
+};
+
+static const struct tiling wide_tilings[] = {{13, 2}, {11, 2}, {16, 1}};
+static const struct tiling narrow_tilings[] = {{6, 1}};
+
+struct layout {
+    int tile;
+    struct tiling tiling;
+    struct conv2d_winograd_filter_args args;
+    int channel_groups, filter_groups, slices;
+    size_t input_bytes, gradient_bytes, product_bytes, tap_bytes, patch_bytes;
+    double flop; /* what the work takes as long as */
+};
+
+static int divide_up(int value, int by)
+{
+    return (value + by - 1) / by;
+}
+
+static size_t vectors_bytes(int planes, int vectors)
+{
+    return 16 * sizeof(float) * (size_t)planes * ((size_t)vectors + 1);
+}
+
+static size_t local_bytes(const struct layout *l)
+{
+    return l->input_bytes + l->gradient_bytes + l->product_bytes + l->tap_bytes + l->patch_bytes;
+}
+
+/* Fills in what follows from the geometry, the shares of a group and its tiles at a time. The
+ * estimate is that of measurements: products at 0.85 of the peak; a point of the transforms as long
+ * as 32 operations, for each channel and filter of a tile, again in every group that shares the
+ * tile; and the sums' way to the taps as long as 16 a point. */
+static void finish(struct layout *l, const clg_device_info *device)
+{
+    enum { GROUPS_A_UNIT = 8 };
+    struct conv2d_winograd_filter_args *w = &l->args;
+    const int planes = 2 * (l->tile + 2), points = (l->tile + 2) * (l->tile + 2);
+    const int shares = l->channel_groups * l->filter_groups, units = (int)device->compute_units;
+    const int blocks = divide_up(w->tiles, w->block);
+    const int slices = divide_up(GROUPS_A_UNIT * units, shares);
+    w->blocks_per_slice = divide_up(blocks, slices < blocks ? slices : blocks);
+    l->slices = divide_up(blocks, w->blocks_per_slice);
+    l->input_bytes = vectors_bytes(planes, w->block * w->channels / 16);
+    l->gradient_bytes = vectors_bytes(planes, w->block * w->vectors);
+    l->product_bytes = vectors_bytes(planes, w->channels * w->vectors);
+    l->tap_bytes = vectors_bytes(9, w->channels * w->vectors);
+    l->patch_bytes = vectors_bytes(1, points);
+    const double channels = w->channels, filters = 16.0 * w->vectors;
+    double tile_flop = 2 * channels * filters / 0.85 + 32 * (channels + filters);
+    double block_flop = w->block * tile_flop + 16 * channels * filters;
+    double rounds = divide_up(shares * l->slices, units);
+    l->flop = points * rounds * units * w->blocks_per_slice * block_flop;
+}
+
+static struct tiling choose_tiling(const struct conv2d_args *a, const clg_device_info *device)
+{
+    if (device->vector_width_float < 16)
+        return narrow_tilings[0];
+    return wide_tilings[a->k <= 16 ? 2 : a->c <= 48 ? 1 : 0];
+}
+
+/* The tiles at a time that take least, of those that fit into half of the local memory; fits
+ * nothing, the fewest. */
+static void choose_block(struct layout *l, const clg_device_info *device)
+{
+    enum { STEP = 8, MOST = 96 };
+    struct layout best = {.flop = INFINITY};
+    const int tiles = l->args.tiles;
+    for (int block = STEP; block <= MOST && block < tiles + STEP; block += STEP) {
+        l->args.block = block < tiles ? block : tiles;
+        finish(l, device);
+        bool fits = local_bytes(l) <= device->local_memory / 2;
+        if (best.flop == INFINITY || (fits && l->flop < best.flop))
+            best = *l;
+    }
+    *l = best;
+}
+
+static struct layout lay_out(const struct conv2d_args *a, int tile, const clg_device_info *device)
+{
+    enum { CHANNELS = 64, VECTORS = 4 };
+    struct layout l = {
+        .tile = tile,
+        .tiling = choose_tiling(a, device),
+        .args = {.c = a->c,
+                 .h = a->h,
+                 .w = a->w,
+                 .k = a->k,
+                 .p = a->p,
+                 .q = a->q,
+                 .pad_top = a->pad_top,
+                 .pad_left = a->pad_left},
+    };
+    struct conv2d_winograd_filter_args *w = &l.args;
+    w->tiles_h = divide_up(w->p, tile);
+    w->tiles_w = divide_up(w->q, tile);
+    w->tiles = a->n * w->tiles_h * w->tiles_w;
+    const int kv = l.tiling.kv, filter_blocks = divide_up(w->k, 16 * kv);
+    w->pitch = filter_blocks * 16 * kv;
+    w->channels = divide_up(divide_up(w->c, 16), divide_up(w->c, CHANNELS)) * 16;
+    w->vectors = divide_up(filter_blocks, divide_up(filter_blocks * kv, VECTORS)) * kv;
+    l.channel_groups = divide_up(w->c, w->channels);
+    l.filter_groups = divide_up(filter_blocks * kv, w->vectors);
+    choose_block(&l, device);
+    return l;
+}
+
+static size_t partial_floats(const struct layout *l)
+{
+    return (size_t)l->slices * 9 * (size_t)l->args.c * (size_t)l->args.pitch;
+}
+
+static bool supports(const struct conv2d_args *a, int tile, const clg_device_info *device,
+                     const char **why_not)
+{
+    const struct {
+        bool refused;
+        const char *why;
+    } reasons[] = {
+        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
+        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
+        {a->groups != 1, "one group only"},
+        {a->r != 3 || a->s != 3, "windows of 3x3 only"},
+        {a->stride_h != 1 || a->stride_w != 1, "stride 1 only"},
+        {a->dilation_h != 1 || a->dilation_w != 1, "dense windows only"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].refused) {
+            *why_not = reasons[i].why;
+            return false;
+        }
+    struct layout l = lay_out(a, tile, device);
+    *why_not = "the transformed tiles do not fit into local memory";
+    return local_bytes(&l) <= device->local_memory / 2;
+}
+
+static double cost(const struct conv2d_args *a, int tile, const clg_device_info *device)
+{
+    struct layout l = lay_out(a, tile, device);
+    return clg__conv2d_seconds(device, l.flop, 0.9, 2) +
+           8.0 * (double)partial_floats(&l) / clg__device_bandwidth(device);
+}
+
+struct state {
+    struct layout layout;
+    struct clg__kernel *main, *join;
+};
+
+static void release(void *pointer)
+{
+    struct state *state = pointer;
+    if (!state)
+        return;
+    clg__kernel_destroy(state->main);
+    clg__kernel_destroy(state->join);
+    free(state);
+}
+
+static clg_status prepare(clg_context *ctx, const struct conv2d_args *a, int tile, void **out)
+{
+    struct state *state = calloc(1, sizeof *state);
+    if (!state)
+        return clg__fail_alloc("a Winograd filter gradient");
+    state->layout = lay_out(a, tile, &ctx->info);
+    char options[64];
+    snprintf(options, sizeof options, "-DTILE=%d -DCT=%d -DKV=%d", tile, state->layout.tiling.ct,
+             state->layout.tiling.kv);
+    clg_status status = clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_filter",
+                                           options, &state->main);
+    if (status == CLG_OK)
+        status = clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_join", options,
+                                    &state->join);
+    if (status != CLG_OK) {
+        release(state);
+        return status;
+    }
+    *out = state;
+    return CLG_OK;
+}
+
+static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
+{
+    const struct state *state = pointer;
+    const struct layout *l = &state->layout;
+    const struct conv2d_winograd_filter_args *w = &l->args;
+    const struct clg__grid grid = {
+        3, {(size_t)l->channel_groups, (size_t)l->filter_groups, (size_t)l->slices}, {1, 1, 1}};
+    CLG__TRY(CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->workspace),
+                         clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
+                         clg__arg_struct(w, sizeof *w), clg__arg_local(l->input_bytes),
+                         clg__arg_local(l->gradient_bytes), clg__arg_local(l->product_bytes),
+                         clg__arg_local(l->tap_bytes), clg__arg_local(l->patch_bytes)));
+    enum { SPAN = 16 };
+    const struct clg__grid joins = {
+        2, {(size_t)divide_up(w->k, 16), (size_t)divide_up(w->c, SPAN)}, {1, 1}};
+    return CLG__LAUNCH(stream, state->join, joins, clg__arg_mem(op->out[0]),
+                       clg__arg_mem(op->workspace), clg__arg_int(w->k), clg__arg_int(w->c),
+                       clg__arg_int(w->pitch), clg__arg_int(l->slices), clg__arg_int(SPAN),
+                       clg__arg_int(op->accumulate));
+}
+
+/* The functions of one tile size, for the table. */
+#define WINOGRAD(name, tile)                                                                       \
+    static bool name##_supports(const struct conv2d_args *a, clg_conv2d_direction direction,       \
+                                const clg_device_info *device, const char **why_not)               \
+    {                                                                                              \
+        (void)direction;                                                                           \
+        return supports(a, tile, device, why_not);                                                 \
+    }                                                                                              \
+    static size_t name##_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,    \
+                                   const clg_device_info *device)                                  \
+    {                                                                                              \
+        (void)direction;                                                                           \
+        struct layout l = lay_out(a, tile, device);                                                \
+        return partial_floats(&l) * sizeof(float);                                                 \
+    }                                                                                              \
+    static double name##_cost(const struct conv2d_args *a, clg_conv2d_direction direction,         \
+                              const clg_device_info *device)                                       \
+    {                                                                                              \
+        (void)direction;                                                                           \
+        return cost(a, tile, device);                                                              \
+    }                                                                                              \
+    static clg_status name##_prepare(clg_context *ctx, const struct conv2d_args *a,                \
+                                     clg_conv2d_direction direction, void **state)                 \
+    {                                                                                              \
+        (void)direction;                                                                           \
+        return prepare(ctx, a, tile, state);                                                       \
+    }                                                                                              \
+    CLG__CONV2D_ALGORITHM(name, backward_filter, CLG_CONV2D_BACKWARD_FILTER, false)
+
+WINOGRAD(winograd4, 4);
+WINOGRAD(winograd2, 2);
