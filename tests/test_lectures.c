@@ -56,14 +56,15 @@ static bool run_example(const struct example *e, const char *algorithm)
     return true;
 }
 
-/* Runs `test` for the library's choice and for every exact algorithm by name. */
+/* Runs `test` for the library's choice and by name for every exact algorithm that all directions
+ * have: a filter gradient's. */
 static void for_every_algorithm(void (*test)(const char *algorithm))
 {
     const char *names[16];
-    size_t count = clg_conv2d_algorithms(CLG_CONV2D_FORWARD, names, 16);
+    size_t count = clg_conv2d_algorithms(CLG_CONV2D_BACKWARD_FILTER, names, 16);
     test(NULL);
     for (size_t i = 0; i < count; i++)
-        if (clg_conv2d_algorithm_exact(CLG_CONV2D_FORWARD, names[i]))
+        if (clg_conv2d_algorithm_exact(CLG_CONV2D_BACKWARD_FILTER, names[i]))
             test(names[i]);
 }
 

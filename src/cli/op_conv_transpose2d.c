@@ -62,10 +62,11 @@ static clg_status run(struct op_call *call)
     return status;
 }
 
-/* Algorithms are those of the convolution underneath, where all directions share their names. */
+/* Algorithms are those of the convolution underneath, those that all directions have: a filter
+ * gradient's are those of the other directions, too. */
 static size_t algorithms(const char **names, size_t capacity)
 {
-    return clg_conv2d_algorithms(CLG_CONV2D_FORWARD, names, capacity);
+    return clg_conv2d_algorithms(CLG_CONV2D_BACKWARD_FILTER, names, capacity);
 }
 
 const struct cli_op cli_op_conv_transpose2d = {
