@@ -26,8 +26,8 @@ for name in $(cat $docs | grep -oE 'clg_[a-z0-9_]*[a-z0-9](\b|$)|clg__[a-z0-9_]*
         complain "a document names $name, which does not exist"
 done
 
-for name in $(grep -E '^#define CLG__CONV2D_[A-Z_]*LIST\(X\)' src/ops/conv2d_problem.h |
-              grep -oE 'X\([a-z0-9_]+\)' | sed 's/X(//; s/)//' | sort -u); do
+for name in $(grep -oE '\bX\([a-z0-9_]+\)' src/ops/conv2d_problem.h | sed 's/X(//; s/)//' |
+              grep -v '^name$' | sort -u); do
     grep -q "^| \`$name\` |" docs/algorithms.md ||
         complain "docs/algorithms.md has no row for the conv2d algorithm $name"
 done

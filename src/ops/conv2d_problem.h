@@ -23,15 +23,41 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
 
 /* The algorithms of each direction, one file each; X(name) in the order of preference, the
  * reference last. */
+/* clang-format off */
 #define CLG__CONV2D_FORWARD_LIST(X)                                                                \
     X(winograd4)                                                                                   \
-    X(winograd2) X(pointwise) X(rows) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
+    X(winograd2)                                                                                   \
+    X(pointwise)                                                                                   \
+    X(rows)                                                                                        \
+    X(tile)                                                                                        \
+    X(implicit_gemm)                                                                               \
+    X(im2col)                                                                                      \
+    X(im2col_clblast)                                                                              \
+    X(textbook)                                                                                    \
+    X(direct)
 #define CLG__CONV2D_BACKWARD_DATA_LIST(X)                                                          \
     X(winograd4)                                                                                   \
-    X(winograd2) X(pointwise) X(rows) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
+    X(winograd2)                                                                                   \
+    X(pointwise)                                                                                   \
+    X(rows)                                                                                        \
+    X(tile)                                                                                        \
+    X(implicit_gemm)                                                                               \
+    X(im2col)                                                                                      \
+    X(im2col_clblast)                                                                              \
+    X(textbook)                                                                                    \
+    X(direct)
 #define CLG__CONV2D_BACKWARD_FILTER_LIST(X)                                                        \
     X(winograd4)                                                                                   \
-    X(winograd2) X(pointwise) X(rows) X(tile) X(im2col) X(im2col_clblast) X(textbook) X(direct)
+    X(winograd2)                                                                                   \
+    X(pointwise)                                                                                   \
+    X(rows)                                                                                        \
+    X(tile)                                                                                        \
+    X(implicit_gemm)                                                                               \
+    X(im2col)                                                                                      \
+    X(im2col_clblast)                                                                              \
+    X(textbook)                                                                                    \
+    X(direct)
+/* clang-format on */
 
 #define CLG__CONV2D_DECLARE_FORWARD(name)                                                          \
     extern const struct clg__algorithm clg__conv2d_forward_##name;
