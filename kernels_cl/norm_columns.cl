@@ -51,6 +51,12 @@ int first_channel(const struct column_tile t, const struct norm_columns s, const
     return min(own_channel(t, s, v), s.channels - VEC);
 }
 
+/* The first row of an item: with no channel of its own it takes none. */
+int first_row(const struct column_tile t, const struct norm_columns s)
+{
+    return own_channel(t, s, 0) < s.channels ? LANE_DOWN(s) : t.rows;
+}
+
 /* Sums over the items that have the same channel. */
 void sum_lanes(vec *a, vec *b, const int lanes, __local float2 *scratch)
 {
@@ -181,7 +187,7 @@ TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, 
 #endif
     for (int v = 0; v < vectors; v++)
         sum[v] = products[v] = 0.0f;
-    int r = LANE_DOWN(s);
+    int r = first_row(t, s);
     for (; r + row_step < t.rows; r += 2 * row_step)
         for (int v = 0; v < vectors; v++) {
             const int at = start + r * s.channels + first_channel(t, s, v);

@@ -91,11 +91,24 @@ static int lanes_across(int64_t channels, int lanes)
     return width;
 }
 
+/* The channels that a CPU-like device sums together: whole vectors, and the last part, too, has one
+ * at least. So the last vector of a row, which begins further left to be full, stays in its part.
+ */
+static int64_t even_part(int64_t channels)
+{
+    const int64_t most = (int64_t)CPU_VECTOR * MOST_VECTORS;
+    if (channels <= most)
+        return channels < 1 ? 1 : channels;
+    int64_t part = ceil_div(ceil_div(channels, ceil_div(channels, most)), CPU_VECTOR) * CPU_VECTOR;
+    while (part > CPU_VECTOR && channels - (ceil_div(channels, part) - 1) * part < CPU_VECTOR)
+        part -= CPU_VECTOR;
+    return part;
+}
+
 static void cut_columns(struct clg__norm_stage *stage, const struct clg__norm_view *view,
                         enum clg__norm_goal goal, int64_t elements, int lanes)
 {
-    int64_t part = lanes > 1 ? lanes_across(view->channels, lanes)
-                             : clamp(view->channels, 1, CPU_VECTOR * MOST_VECTORS);
+    int64_t part = lanes > 1 ? lanes_across(view->channels, lanes) : even_part(view->channels);
     if (goal == CLG__NORM_PASS)
         part = view->channels < 2 * elements ? view->channels : elements;
     int64_t rows = clamp(elements / part, 1, view->length);
