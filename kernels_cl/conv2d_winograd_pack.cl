@@ -10,10 +10,13 @@
 #include "taps.clh"
 #include "winograd.clh"
 
+#define NAME pack_points
+#define TO __global
+#include "winograd_pack.clh"
+
 __kernel void conv2d_winograd_pack(OUT(float, u), IN(float, w), const int outputs,
-                                     const int terms, const int output_stride,
-                                     const int term_stride, const int rotate, const int lanes,
-                                     const int span)
+                                   const int terms, const int output_stride, const int term_stride,
+                                   const int rotate, const int lanes, const int span)
 {
     __local float16 taps[9];
     const int first = get_group_id(0) * 16, block = first / lanes;
@@ -23,21 +26,6 @@ __kernel void conv2d_winograd_pack(OUT(float, u), IN(float, w), const int output
     __global float *to = AT(u) + (ulong)block * POINTS * plane + first % lanes;
     for (int c = begin; c < end; c++) {
         fetch_taps(taps, from + c * term_stride, output_stride, outputs - first, rotate);
-        float16 rows[WINDOW][3];
-        UNROLL(3) for (int s = 0; s < 3; s++) {
-            float16 g[3], points[WINDOW];
-            UNROLL(3) for (int r = 0; r < 3; r++)
-                g[r] = taps[r * 3 + s];
-            filter_points(points, g);
-            UNROLL(WINDOW) for (int i = 0; i < WINDOW; i++)
-                rows[i][s] = points[i];
-        }
-        UNROLL(WINDOW) for (int i = 0; i < WINDOW; i++) {
-            float16 points[WINDOW];
-            filter_points(points, rows[i]);
-            UNROLL(WINDOW) for (int j = 0; j < WINDOW; j++)
-                *(__global vector_anywhere *)(to + (i * WINDOW + j) * plane + c * lanes) =
-                    points[j];
-        }
+        pack_points(to + c * lanes, plane, taps);
     }
 }

@@ -1,7 +1,7 @@
 /*
  * Winograd convolution for CPU-like devices, channels last; kernels in conv2d_winograd.cl and
- * conv2d_winograd_pack.cl. winograd4 makes tiles of 4 x 4 outputs from 36 products in place of
- * 144, winograd2 tiles of 2 x 2 from 16 in place of 36.
+ * conv2d_winograd_pack.cl, for many channels conv2d_winograd_deep.cl. winograd4 makes tiles of
+ * 4 x 4 outputs from 36 products in place of 144, winograd2 tiles of 2 x 2 from 16 in place of 36.
  *
  * The gradient of the input is the same kernel: dx is a convolution of dy with the rotated filter.
  */
@@ -20,21 +20,25 @@ struct tiling {
     int px, kv;
 };
 
-/* 24 of the 32 vector registers of AVX-512 hold sums; narrower devices have 16 registers of half a
- * vector. */
-static const struct tiling wide_tilings[] = {{6, 4}, {12, 2}, {24, 1}};
+/* Up to 24 of the 32 vector registers of AVX-512 hold sums; narrower devices have 16 registers of
+ * half a vector. */
+static const struct tiling wide_tilings[] = {{6, 4}, {12, 2}, {24, 1}, {8, 2}};
 static const struct tiling narrow_tilings[] = {{6, 1}};
+
+/* Channels at a time of conv2d_winograd_deep. */
+enum { DEPTH = 32 };
 
 struct layout {
     int tile;
+    bool deep; /* conv2d_winograd_deep: transforms the filter in every group */
     struct tiling tiling;
     struct conv2d_winograd_args args;
     int output_stride, term_stride; /* of the filter */
     bool rotate;                    /* its taps */
-    int groups;
-    size_t filter_floats; /* transformed */
-    size_t input_bytes, product_bytes, patch_bytes;
-    double flop; /* what the work takes as long as */
+    int groups, output_groups;
+    size_t workspace_floats; /* the transformed filter, or input */
+    size_t input_bytes, filter_bytes, product_bytes, patch_bytes; /* of local memory */
+    double seconds;                                               /* by estimate */
 };
 
 static int divide_up(int value, int by)
@@ -42,46 +46,87 @@ static int divide_up(int value, int by)
     return (value + by - 1) / by;
 }
 
-/* Fills in what follows from the geometry, the tiling and the tiles of a group. The estimate is
- * that of measurements: products at 0.85 of the peak, and each point of the transforms as long as
+static size_t vectors_bytes(int planes, int vectors)
+{
+    return 16 * sizeof(float) * (size_t)planes * ((size_t)vectors + 1);
+}
+
+static size_t local_bytes(const struct layout *l)
+{
+    return l->input_bytes + l->filter_bytes + l->product_bytes + l->patch_bytes;
+}
+
+/* Fills in what follows from the geometry, the tiling and the tiles of a group. The estimates are
+ * those of measurements: products at 0.85 of the peak, and each point of the transforms as long as
  * 16 operations, for each channel and output of a tile and for each pair of the filter. */
-static void finish(struct layout *l, const clg_device_info *device)
+static void finish_flat(struct layout *l, const clg_device_info *device)
 {
     const struct conv2d_winograd_args *w = &l->args;
     const int points = (l->tile + 2) * (l->tile + 2), lanes = 16 * l->tiling.kv;
-    const int channels = divide_up(w->c, 16) * 16, outputs = divide_up(w->k, lanes) * lanes;
+    const int cell = divide_up(w->c, 16), outputs = divide_up(w->k, lanes) * lanes;
     l->groups = divide_up(w->tiles, w->block);
-    l->filter_floats =
+    l->workspace_floats =
         (size_t)(outputs / lanes) * (size_t)points * ((size_t)w->c * (size_t)lanes + 16);
-    l->input_bytes = (size_t)points * ((size_t)w->block * (size_t)channels + 16) * sizeof(float);
-    l->product_bytes = (size_t)points * ((size_t)w->block * (size_t)lanes + 16) * sizeof(float);
-    l->patch_bytes = (size_t)points * 16 * sizeof(float);
+    l->input_bytes = vectors_bytes(points, w->block * cell);
+    l->filter_bytes = 0;
+    l->product_bytes = vectors_bytes(points, w->block * l->tiling.kv);
     const int units = (int)device->compute_units;
     double tiles = (double)(w->block < w->tiles ? w->block : w->tiles) + 0.5;
-    double tile_flop = 2.0 * w->c * outputs / 0.85 + 16.0 * (channels + outputs);
+    double tile_flop = 2.0 * w->c * outputs / 0.85 + 16.0 * (16 * cell + outputs);
     double filter_flop = 16.0 * w->c * outputs;
-    l->flop = points * (tiles * divide_up(l->groups, units) * units * tile_flop + filter_flop);
+    double flop = points * (tiles * divide_up(l->groups, units) * units * tile_flop + filter_flop);
+    /* Each group reads the whole transformed filter: from memory where it leaves no room for
+     * anything else in the last cache. */
+    double filter = sizeof(float) * (double)l->workspace_floats;
+    double readings = filter > 0.75 * (double)device->global_cache ? l->groups : 0;
+    l->seconds = clg__conv2d_seconds(device, flop, 0.9, 2) +
+                 (2 + readings) * filter / clg__device_bandwidth(device);
 }
 
-/* The tiling and the tiles of a group that take least, of those that fit into half of the local
- * memory; fits nothing, that of the least tiles. */
-static void choose_block(struct layout *l, const clg_device_info *device)
+static void finish_deep(struct layout *l, const clg_device_info *device)
+{
+    const struct conv2d_winograd_args *w = &l->args;
+    const int points = (l->tile + 2) * (l->tile + 2), lanes = 16 * l->tiling.kv;
+    const int cell = divide_up(w->c, 16), px = l->tiling.px;
+    l->groups = divide_up(w->tiles, w->block);
+    l->output_groups = divide_up(w->k, lanes);
+    l->workspace_floats = (size_t)points * (size_t)l->groups * (size_t)w->block * (size_t)cell * 16;
+    l->input_bytes = vectors_bytes(points, cell);
+    l->filter_bytes = vectors_bytes(points, DEPTH * l->tiling.kv);
+    l->product_bytes = vectors_bytes(points, w->block * l->tiling.kv);
+    const int units = (int)device->compute_units, all = l->groups * l->output_groups;
+    const int block = w->block < w->tiles ? w->block : w->tiles;
+    double products = 2.0 * w->c * lanes / 0.75 * divide_up(block, px) * px;
+    double transforms = 16.0 * w->c * lanes + 16.0 * block * lanes;
+    double flop = points * (divide_up(all, units) * units * (products + transforms) +
+                            24.0 * w->tiles * cell * 16);
+    l->seconds = clg__conv2d_seconds(device, flop, 0.9, 2) +
+                 8.0 * (double)l->workspace_floats / clg__device_bandwidth(device);
+}
+
+/* The kernel, the tiling and the tiles of a group that take least, of those that fit into half of
+ * the local memory; fits nothing, that of the least tiles. */
+static void choose(struct layout *l, const clg_device_info *device)
 {
     enum { MOST = 48 };
     const bool wide = device->vector_width_float >= 16;
     const struct tiling *tilings = wide ? wide_tilings : narrow_tilings;
     const size_t count = wide ? sizeof wide_tilings / sizeof wide_tilings[0] : 1;
-    struct layout best = {.flop = INFINITY};
-    for (size_t i = 0; i < count; i++)
-        for (int block = tilings[i].px; block <= MOST; block += tilings[i].px) {
-            l->tiling = tilings[i];
-            l->args.block = block;
-            finish(l, device);
-            size_t bytes = l->input_bytes + l->product_bytes + l->patch_bytes;
-            bool first = best.flop == INFINITY;
-            if (first || (bytes <= device->local_memory / 2 && l->flop < best.flop))
-                best = *l;
-        }
+    struct layout best = {.seconds = INFINITY};
+    for (int deep = 0; deep < 2; deep++)
+        for (size_t i = 0; i < count; i++)
+            for (int block = tilings[i].px; block <= MOST; block += tilings[i].px) {
+                l->deep = deep;
+                l->tiling = tilings[i];
+                l->args.block = block;
+                if (deep)
+                    finish_deep(l, device);
+                else
+                    finish_flat(l, device);
+                bool fits = local_bytes(l) <= device->local_memory / 2;
+                if (best.seconds == INFINITY || (fits && l->seconds < best.seconds))
+                    best = *l;
+            }
     *l = best;
 }
 
@@ -112,7 +157,8 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     w->tiles_h = divide_up(w->p, tile);
     w->tiles_w = divide_up(w->q, tile);
     w->tiles = a->n * w->tiles_h * w->tiles_w;
-    choose_block(&l, device);
+    l.patch_bytes = vectors_bytes(1, (tile + 2) * (tile + 2));
+    choose(&l, device);
     return l;
 }
 
@@ -137,24 +183,12 @@ static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction
         }
     struct layout l = lay_out(a, direction, tile, device);
     *why_not = "the transformed tiles do not fit into local memory";
-    return l.input_bytes + l.product_bytes + l.patch_bytes <= device->local_memory;
-}
-
-/* Each group reads the whole transformed filter: from memory where it leaves no room for anything
- * else in the last cache. */
-static double cost(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
-                   const clg_device_info *device)
-{
-    struct layout l = lay_out(a, direction, tile, device);
-    double filter = sizeof(float) * (double)l.filter_floats;
-    double readings = filter > 0.75 * (double)device->global_cache ? l.groups : 0;
-    return clg__conv2d_seconds(device, l.flop, 0.9, 2) +
-           (2 + readings) * filter / clg__device_bandwidth(device);
+    return local_bytes(&l) <= device->local_memory / 2;
 }
 
 struct state {
     struct layout layout;
-    struct clg__kernel *pack, *main;
+    struct clg__kernel *first, *main; /* first: of the filter, or of the input */
 };
 
 static void release(void *pointer)
@@ -162,9 +196,26 @@ static void release(void *pointer)
     struct state *state = pointer;
     if (!state)
         return;
-    clg__kernel_destroy(state->pack);
+    clg__kernel_destroy(state->first);
     clg__kernel_destroy(state->main);
     free(state);
+}
+
+static clg_status create_kernels(clg_context *ctx, struct state *state)
+{
+    const struct layout *l = &state->layout;
+    char options[64], tile[16];
+    snprintf(tile, sizeof tile, "-DTILE=%d", l->tile);
+    snprintf(options, sizeof options, "%s -DPX=%d -DKV=%d", tile, l->tiling.px, l->tiling.kv);
+    if (l->deep) {
+        CLG__TRY(clg__kernel_create(ctx, "conv2d_winograd_deep", "conv2d_winograd_input", options,
+                                    &state->first));
+        return clg__kernel_create(ctx, "conv2d_winograd_deep", "conv2d_winograd_deep", options,
+                                  &state->main);
+    }
+    CLG__TRY(clg__kernel_create(ctx, "conv2d_winograd_pack", "conv2d_winograd_pack", tile,
+                                &state->first));
+    return clg__kernel_create(ctx, "conv2d_winograd", "conv2d_winograd", options, &state->main);
 }
 
 static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
@@ -174,15 +225,7 @@ static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
     if (!state)
         return clg__fail_alloc("a Winograd convolution");
     state->layout = lay_out(a, direction, tile, &ctx->info);
-    char options[64];
-    snprintf(options, sizeof options, "-DTILE=%d", tile);
-    clg_status status = clg__kernel_create(ctx, "conv2d_winograd_pack", "conv2d_winograd_pack",
-                                           options, &state->pack);
-    snprintf(options, sizeof options, "-DTILE=%d -DPX=%d -DKV=%d", tile, state->layout.tiling.px,
-             state->layout.tiling.kv);
-    if (status == CLG_OK)
-        status =
-            clg__kernel_create(ctx, "conv2d_winograd", "conv2d_winograd", options, &state->main);
+    clg_status status = create_kernels(ctx, state);
     if (status != CLG_OK) {
         release(state);
         return status;
@@ -191,16 +234,38 @@ static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
     return CLG_OK;
 }
 
+static clg_status enqueue_deep(const struct state *state, struct clg__stream *stream,
+                               const struct clg__operands *op)
+{
+    const struct layout *l = &state->layout;
+    const struct conv2d_winograd_args *w = &l->args;
+    const struct clg__arg args = clg__arg_struct(w, sizeof *w);
+    const struct clg__arg v_tiles = clg__arg_int((int64_t)l->groups * w->block);
+    const struct clg__grid inputs = {1, {(size_t)w->tiles}, {1}};
+    CLG__TRY(CLG__LAUNCH(stream, state->first, inputs, clg__arg_mem(op->workspace),
+                         clg__arg_mem(op->in[0]), args, v_tiles, clg__arg_local(l->input_bytes),
+                         clg__arg_local(l->patch_bytes)));
+    const struct clg__grid grid = {2, {(size_t)l->output_groups, (size_t)l->groups}, {1, 1}};
+    return CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->out[0]),
+                       clg__arg_mem(op->workspace), clg__arg_mem(op->in[1]),
+                       clg__arg_mem(op->in[2]), args, v_tiles, clg__arg_int(l->output_stride),
+                       clg__arg_int(l->term_stride), clg__arg_int(l->rotate),
+                       clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate),
+                       clg__arg_local(l->filter_bytes), clg__arg_local(l->product_bytes));
+}
+
 /* in[0] is the input of the convolution, x or dy; in[2] the bias or nothing. */
 static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
 {
     const struct state *state = pointer;
     const struct layout *l = &state->layout;
+    if (l->deep)
+        return enqueue_deep(state, stream, op);
     const struct conv2d_winograd_args *w = &l->args;
     enum { SPAN = 64 };
     const struct clg__grid filters = {
         2, {(size_t)divide_up(w->k, 16), (size_t)divide_up(w->c, SPAN)}, {1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->pack, filters, clg__arg_mem(op->workspace),
+    CLG__TRY(CLG__LAUNCH(stream, state->first, filters, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[1]), clg__arg_int(w->k), clg__arg_int(w->c),
                          clg__arg_int(l->output_stride), clg__arg_int(l->term_stride),
                          clg__arg_int(l->rotate), clg__arg_int(16 * l->tiling.kv),
@@ -223,12 +288,12 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     static size_t name##_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,    \
                                    const clg_device_info *device)                                  \
     {                                                                                              \
-        return lay_out(a, direction, tile, device).filter_floats * sizeof(float);                  \
+        return lay_out(a, direction, tile, device).workspace_floats * sizeof(float);               \
     }                                                                                              \
     static double name##_cost(const struct conv2d_args *a, clg_conv2d_direction direction,         \
                               const clg_device_info *device)                                       \
     {                                                                                              \
-        return cost(a, direction, tile, device);                                                   \
+        return lay_out(a, direction, tile, device).seconds;                                        \
     }                                                                                              \
     static clg_status name##_prepare(clg_context *ctx, const struct conv2d_args *a,                \
                                      clg_conv2d_direction direction, void **state)                 \
