@@ -26,6 +26,7 @@ struct clg__gemm_tiling {
     int vectors;            /* CPU-like: of 16 columns */
     int depth;              /* CPU-like: rows of a packed block */
     int row_blocks, panels; /* groups down and across */
+    double cycles;          /* CPU-like: by estimate */
 };
 
 struct clg__gemm_tiling clg__gemm_tiling(const struct clg__gemm_problem *problem,

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,9 +7,6 @@
 #include "runtime/gemm_algorithms.h"
 
 enum {
-    CPU_ROWS = 6,           /* of a register tile: ROWS in gemm_tiled_cpu.cl */
-    CPU_MIN_ROWS = 24,      /* of a group, so that packing B pays */
-    CPU_MAX_ROWS = 96,      /* of a group, so that its part of C stays in the cache */
     CPU_GROUPS_A_UNIT = 16, /* enough to keep the units evenly busy */
     CPU_MIN_DEPTH = 64,
     CPU_MAX_DEPTH = 256,
@@ -23,11 +21,6 @@ static int divide_up(int64_t a, int64_t b)
     return (int)((a + b - 1) / b);
 }
 
-static int clamp(int value, int low, int high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
 /* The size of `parts` parts of `count`, as even as multiples of `step` allow. */
 static int even_part(int count, int parts, int step)
 {
@@ -38,27 +31,72 @@ static int even_part(int count, int parts, int step)
 
 static size_t cpu_local_bytes(int vectors, int depth)
 {
-    return ((size_t)depth * (size_t)vectors + 1) * sizeof(cl_float16);
+    return (size_t)depth * (size_t)vectors * sizeof(cl_float16);
+}
+
+/* Register tiles: rows and vectors of 16 columns. 24 of AVX-512's 32 vector registers hold sums;
+ * narrower devices have 16 registers of half a vector. */
+static const struct cpu_tile {
+    int rows, vectors;
+} cpu_tiles[] = {{6, 4}, {8, 3}, {12, 2}, {12, 1}}, narrow_cpu_tile = {6, 1};
+
+/* Cycles that the unit with the most work needs for all its groups. */
+static double cpu_cycles(const struct clg__gemm_problem *p, const struct clg__gemm_tiling *t,
+                         int units)
+{
+    const double sums = t->tile_rows * t->vectors, loads = t->tile_rows + t->vectors;
+    const double passes = divide_up(p->k, t->depth);
+    /* Two multiply-adds or loads a cycle; a tile's beginning, end and stores. */
+    const double tile = p->k * (0.48 * sums + 0.05 * loads) + passes * (30 + 2.5 * sums);
+    const double packing = p->k * t->vectors * (p->transpose_b ? 6 : 1.5);
+    const double launched = 400; /* what a group costs */
+    double group = divide_up(t->rows_per_group, t->tile_rows) * tile + packing + launched;
+    double groups = (double)t->row_blocks * t->panels * p->batch;
+    return group * (groups <= units ? 1 : groups / units + 0.25);
+}
+
+/* Blocks of rows so that the units are evenly busy and B is not packed too often. */
+static void choose_rows(const struct clg__gemm_problem *p, int units, struct clg__gemm_tiling *t)
+{
+    enum { CACHED_FLOATS = 16 * 1024 }; /* of C, where a group goes over it more than once */
+    const int tiles = divide_up(p->m, t->tile_rows);
+    const int wanted = divide_up((int64_t)CPU_GROUPS_A_UNIT * units, (int64_t)t->panels * p->batch);
+    const int least =
+        p->k > t->depth ? divide_up((int64_t)p->m * t->tile_columns, CACHED_FLOATS) : 1;
+    t->cycles = INFINITY;
+    for (int blocks = least; blocks <= least + wanted && blocks <= tiles; blocks++) {
+        struct clg__gemm_tiling next = *t;
+        next.rows_per_group = divide_up(tiles, blocks) * t->tile_rows;
+        next.row_blocks = divide_up(p->m, next.rows_per_group);
+        next.cycles = cpu_cycles(p, &next, units);
+        if (next.cycles < t->cycles)
+            *t = next;
+    }
 }
 
 static struct clg__gemm_tiling cpu_tiling(const struct clg__gemm_problem *p,
                                           const clg_device_info *device)
 {
-    struct clg__gemm_tiling t = {.tile_rows = CPU_ROWS};
-    /* Four vectors of 16 need 32 vector registers of that width. */
-    t.vectors = device->vector_width_float < 16 || p->n <= 16 ? 1 : p->n <= 32 ? 2 : 4;
-    t.tile_columns = 16 * t.vectors;
-    t.depth = CPU_MAX_DEPTH;
-    while (t.depth > CPU_MIN_DEPTH && cpu_local_bytes(t.vectors, t.depth) > device->local_memory)
-        t.depth /= 2;
-    t.panels = divide_up(p->n, t.tile_columns);
-    int64_t wanted = (int64_t)CPU_GROUPS_A_UNIT * device->compute_units;
-    int blocks = divide_up(wanted, (int64_t)t.panels * p->batch);
-    int rows = clamp(divide_up(p->m, blocks), CPU_MIN_ROWS, CPU_MAX_ROWS);
-    rows = divide_up(p->m, divide_up(p->m, rows)); /* blocks of even height, in whole tiles */
-    t.rows_per_group = divide_up(rows, CPU_ROWS) * CPU_ROWS;
-    t.row_blocks = divide_up(p->m, t.rows_per_group);
-    return t;
+    const bool narrow = device->vector_width_float < 16;
+    const size_t choices = narrow ? 1 : sizeof cpu_tiles / sizeof cpu_tiles[0];
+    struct clg__gemm_tiling best = {.cycles = INFINITY};
+    for (size_t i = 0; i < choices; i++) {
+        const struct cpu_tile tile = narrow ? narrow_cpu_tile : cpu_tiles[i];
+        struct clg__gemm_tiling t = {
+            .tile_rows = tile.rows,
+            .tile_columns = 16 * tile.vectors,
+            .vectors = tile.vectors,
+            .depth = CPU_MAX_DEPTH,
+            .panels = divide_up(p->n, 16 * tile.vectors),
+        };
+        while (t.depth > CPU_MIN_DEPTH &&
+               cpu_local_bytes(t.vectors, t.depth) > device->local_memory / 2)
+            t.depth /= 2;
+        choose_rows(p, (int)device->compute_units, &t);
+        if (t.cycles < best.cycles)
+            best = t;
+    }
+    return best;
 }
 
 static size_t gpu_items(int tile)
@@ -118,15 +156,22 @@ int clg__gemm_slices(int k, int slices)
 double clg__gemm_tiled_seconds(const struct clg__gemm_problem *problem,
                                const clg_device_info *device, int slices)
 {
-    /* Fractions of the peak that `clgrad bench peak` measures. */
-    double fraction = device->family == CLG_FAMILY_GPU ? 0.2 : 0.7;
     struct clg__gemm_tiling t = clg__gemm_tiling(problem, device);
+    if (device->family == CLG_FAMILY_CPU) {
+        /* At 64 operations a cycle. */
+        struct clg__gemm_problem part = *problem;
+        part.k = divide_up(problem->k, slices);
+        part.batch *= slices;
+        double flop =
+            cpu_cycles(&part, &t, (int)device->compute_units) * 64 * device->compute_units;
+        return flop / clg__device_peak_flops(device) + CLG__LAUNCH_SECONDS;
+    }
     double rows = (double)divide_up(problem->m, t.tile_rows) * t.tile_rows;
     double columns = (double)t.panels * t.tile_columns;
     double groups = (double)t.row_blocks * t.panels * problem->batch * slices;
     double busy = groups < device->compute_units ? groups / device->compute_units : 1;
     double flop = 2 * rows * columns * problem->k * problem->batch;
-    return flop / (clg__device_peak_flops(device) * fraction * busy) + CLG__LAUNCH_SECONDS;
+    return flop / (clg__device_peak_flops(device) * 0.2 * busy) + CLG__LAUNCH_SECONDS;
 }
 
 /* ---- Kernel ---- */
@@ -153,8 +198,8 @@ clg_status clg__gemm_tiles_create(clg_context *ctx, const struct clg__gemm_probl
     if (gpu)
         snprintf(options, sizeof options, "-DTILE=%d", tiles->tiling.tile_rows);
     else
-        snprintf(options, sizeof options, "-DVECTORS=%d -DDEPTH=%d", tiles->tiling.vectors,
-                 tiles->tiling.depth);
+        snprintf(options, sizeof options, "-DROWS=%d -DVECTORS=%d", tiles->tiling.tile_rows,
+                 tiles->tiling.vectors);
     const char *name = gpu ? "gemm_tiled_gpu" : "gemm_tiled_cpu";
     clg_status status =
         gpu ? clg__kernel_create(ctx, name, "gemm_tiled_gpu", options, &tiles->kernel)
@@ -212,11 +257,20 @@ clg_status clg__gemm_tiles_enqueue(struct clg__gemm_tiles *tiles, struct clg__st
                                     (size_t)tiles->tiling.row_blocks,
                                     (size_t)p->batch * (size_t)slices},
                                    {tiles->items, 1, 1}};
-    return CLG__LAUNCH(stream, tiles->kernel, grid, clg__arg_mem(operands->out[0]),
-                       clg__arg_mem(operands->in[0]), clg__arg_mem(operands->in[1]),
-                       clg__arg_mem(operands->in[2]), clg__arg_struct(&args, sizeof args),
-                       clg__arg_long(p->stride_a), clg__arg_long(p->stride_b),
-                       clg__arg_long(slices > 1 ? (int64_t)p->m * p->n : p->stride_c));
+    const struct clg__arg launched[] = {
+        clg__arg_mem(operands->out[0]),
+        clg__arg_mem(operands->in[0]),
+        clg__arg_mem(operands->in[1]),
+        clg__arg_mem(operands->in[2]),
+        clg__arg_struct(&args, sizeof args),
+        clg__arg_long(p->stride_a),
+        clg__arg_long(p->stride_b),
+        clg__arg_long(slices > 1 ? (int64_t)p->m * p->n : p->stride_c),
+        clg__arg_local(cpu_local_bytes(tiles->tiling.vectors, args.depth)),
+    };
+    const size_t count = sizeof launched / sizeof launched[0];
+    bool cpu = tiles->tiling.depth > 0; /* its kernel takes the panel's memory, too */
+    return clg__launch(stream, tiles->kernel, grid, launched, cpu ? count : count - 1);
 }
 
 /* ---- The algorithm without slices ---- */
