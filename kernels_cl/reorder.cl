@@ -7,75 +7,68 @@
  * local memory; reads and writes are contiguous across items.
  */
 #include "common.clh"
+#include "elements.clh"
+#include "transpose.clh"
+#include "vectors.clh"
 
-#define ZIP_LOW(a, b)                                                                              \
-    shuffle2(a, b, (uint16)(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23))
-#define ZIP_HIGH(a, b)                                                                             \
-    shuffle2(a, b, (uint16)(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31))
-
-/* Rows and lanes make an 8-bit address; a stage rotates it by one bit, so four exchange them. */
-#define STAGE(from, to)                                                                            \
-    const float16 to##0 = ZIP_LOW(from##0, from##8);                                               \
-    const float16 to##1 = ZIP_HIGH(from##0, from##8);                                              \
-    const float16 to##2 = ZIP_LOW(from##1, from##9);                                               \
-    const float16 to##3 = ZIP_HIGH(from##1, from##9);                                              \
-    const float16 to##4 = ZIP_LOW(from##2, from##a);                                               \
-    const float16 to##5 = ZIP_HIGH(from##2, from##a);                                              \
-    const float16 to##6 = ZIP_LOW(from##3, from##b);                                               \
-    const float16 to##7 = ZIP_HIGH(from##3, from##b);                                              \
-    const float16 to##8 = ZIP_LOW(from##4, from##c);                                               \
-    const float16 to##9 = ZIP_HIGH(from##4, from##c);                                              \
-    const float16 to##a = ZIP_LOW(from##5, from##d);                                               \
-    const float16 to##b = ZIP_HIGH(from##5, from##d);                                              \
-    const float16 to##c = ZIP_LOW(from##6, from##e);                                               \
-    const float16 to##d = ZIP_HIGH(from##6, from##e);                                              \
-    const float16 to##e = ZIP_LOW(from##7, from##f);                                               \
-    const float16 to##f = ZIP_HIGH(from##7, from##f);
-
-#define EACH(DO)                                                                                   \
-    DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)                                                \
-    DO(8) DO(9) DO(a) DO(b) DO(c) DO(d) DO(e) DO(f)
-
-void move_block(__global float *y, __global const float *x, int rows, int columns)
+/* A block of 16 x 16 elements, from `x` on to `y` on. */
+void move_block(__global float *y, __global const float *x, int rows, int columns, bool around)
 {
-#define LOAD(i) const float16 p##i = vload16(0, x + (size_t)columns * 0x##i);
-#define STORE(i) vstore16(t##i, 0, y + (size_t)rows * 0x##i);
-    EACH(LOAD)
-    STAGE(p, q)
-    STAGE(q, r)
-    STAGE(r, s)
-    STAGE(s, t)
-    EACH(STORE)
+    float16 block[16], scratch[16];
+    UNROLL_16 for (int i = 0; i < 16; i++) block[i] = load16(x + (size_t)columns * i);
+    TRANSPOSE_16(block, scratch)
+    if (around) {
+        UNROLL_16 for (int i = 0; i < 16; i++) stream16(block[i], y + (size_t)rows * i);
+    } else {
+        UNROLL_16 for (int i = 0; i < 16; i++) store16(block[i], y + (size_t)rows * i);
+    }
 }
 
-/* What is left at the edges, less than 16 rows or less than 16 columns of x. */
-void move_edge(__global float *y, __global const float *x, int rows, int columns, int num_rows,
-               int num_columns)
+/* Where there are fewer rows or columns: what reaches over their ends is read, up to `left_x`
+ * floats, and written, up to `left_y`, because the rows of y that follow overwrite it. */
+void move_part(__global float *y, __global const float *x, int rows, int columns, int num_rows,
+               int num_columns, int left_y, int left_x)
 {
-    for (int c = 0; c < num_columns; c++)
-        for (int r = 0; r < num_rows; r++)
-            y[(size_t)c * rows + r] = x[(size_t)r * columns + c];
+    float16 block[16], scratch[16];
+    UNROLL_16 for (int i = 0; i < 16; i++) block[i] =
+        i < num_rows ? load16_before(x, columns * i, left_x) : (float16)0.0f;
+    TRANSPOSE_16(block, scratch)
+    UNROLL_16 for (int i = 0; i < 16; i++) if (i < num_columns)
+        store16_before(block[i], y, rows * i, left_y);
 }
 
-/* Region (i, j) has region_rows rows, region_columns columns of x, both multiples of 16. */
+/* Region (i, j) has region_rows rows, region_columns columns of x, both multiples of 16; the last
+ * ones have also what is left. Its last blocks go back so far that they are whole, moving some
+ * elements twice; only where all of x has fewer rows or columns are there parts of blocks. */
 __kernel void reorder_blocks(OUT(float, y), IN(float, x), const int rows, const int columns,
-                             const int region_rows, const int region_columns)
+                             const int region_rows, const int region_columns, const int stream)
 {
     const size_t matrix = get_global_id(2) * (size_t)rows * columns;
     const int row = get_global_id(0) * region_rows, column = get_global_id(1) * region_columns;
-    const int num_rows = min(region_rows, rows - row);
-    const int num_columns = min(region_columns, columns - column);
-    __global const float *from = AT(x) + matrix + (size_t)row * columns + column;
-    __global float *to = AT(y) + matrix + (size_t)column * rows + row;
-    const int whole_rows = num_rows / 16 * 16, whole_columns = num_columns / 16 * 16;
-    for (int c = 0; c < whole_columns; c += 16) {
-        for (int r = 0; r < whole_rows; r += 16)
-            move_block(to + (size_t)c * rows + r, from + (size_t)r * columns + c, rows, columns);
-        move_edge(to + (size_t)c * rows + whole_rows, from + (size_t)whole_rows * columns + c,
-                  rows, columns, num_rows - whole_rows, 16);
+    const int end_row = get_global_id(0) + 1 == get_global_size(0) ? rows : row + region_rows;
+    const int end_column =
+        get_global_id(1) + 1 == get_global_size(1) ? columns : column + region_columns;
+    __global const float *from = AT(x) + matrix;
+    __global float *to = AT(y) + matrix;
+    if (rows < 16 || columns < 16) {
+        const int left_x = (int)(get_global_size(2) - get_global_id(2)) * rows * columns;
+        for (int c = column; c < end_column; c += 16)
+            for (int j = row; j < end_row; j += 16) {
+                const int r = rows < 16 ? 0 : min(j, end_row - 16);
+                move_part(to + c * rows + r, from + r * columns + c, rows, columns, rows - r,
+                          end_column - c, (end_column - c) * rows - r, left_x - r * columns - c);
+            }
+        return;
     }
-    move_edge(to + (size_t)whole_columns * rows, from + whole_columns, rows, columns, num_rows,
-              num_columns - whole_columns);
+    const bool around = stream && rows % 16 == 0 && (size_t)to % sizeof(float16) == 0;
+    for (int i = column; i < end_column; i += 16) {
+        const int c = min(i, end_column - 16);
+        for (int j = row; j < end_row; j += 16) {
+            const int r = min(j, end_row - 16);
+            move_block(to + (size_t)c * rows + r, from + (size_t)r * columns + c, rows, columns,
+                       around);
+        }
+    }
 }
 
 __kernel __attribute__((reqd_work_group_size(16, 16, 1))) void
@@ -93,9 +86,11 @@ reorder_tiles(OUT(float, y), IN(float, x), const int rows, const int columns)
 }
 
 /* Where the order of the elements stays the same. */
-__kernel void reorder_copy(OUT(float, y), IN(float, x), const int count)
+__kernel void reorder_copy(OUT(float, y), IN(float, x), const struct elements elements)
 {
-    const int i = get_global_id(0);
-    if (i < count)
-        AT(y)[i] = AT(x)[i];
+    __global float *to = AT(y);
+    __global const float *from = AT(x);
+    const bool around = goes_around(elements, to);
+    EACH_VECTOR(i, left, elements,
+                stream_vector(load_vector(from + i, left), to + i, left, around))
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "ops/elements.h"
 #include "ops/plan.h"
 #include "ops/reorder.h"
 #include "runtime/tensor.h"
@@ -18,6 +19,7 @@ enum { REGION_BLOCKS = 32 };
 struct clg__reorder {
     int64_t matrices, rows, columns;
     struct clg__kernel *kernel;
+    struct clg__elements elements;
     enum { COPY, BLOCKS, TILES } method;
 };
 
@@ -43,11 +45,12 @@ clg_status clg__reorder_create(clg_context *ctx, int64_t n, int64_t c, int64_t h
     reorder->matrices = n;
     reorder->rows = from == CLG_NCHW ? c : h * w;
     reorder->columns = from == CLG_NCHW ? h * w : c;
+    reorder->elements = clg__elements_of(ctx, n * c * h * w, 2);
     reorder->method = from == to || c == 1 || h * w == 1   ? COPY
                       : ctx->info.family == CLG_FAMILY_GPU ? TILES
                                                            : BLOCKS;
-    clg_status status =
-        clg__kernel_create(ctx, "reorder", kernels[reorder->method], "", &reorder->kernel);
+    clg_status status = clg__kernel_create(ctx, "reorder", kernels[reorder->method],
+                                           clg__elements_options(ctx), &reorder->kernel);
     if (status == CLG_OK)
         *out = reorder;
     else
@@ -63,20 +66,28 @@ void clg__reorder_destroy(struct clg__reorder *reorder)
     free(reorder);
 }
 
+/* How many regions of about `most` blocks along one side; each but the last one has *own rows or
+ * columns. */
+static int64_t regions_of(int64_t size, int64_t most, int64_t *own)
+{
+    int64_t blocks = size / BLOCK, regions = blocks / most > 1 ? blocks / most : 1;
+    *own = blocks / regions * BLOCK;
+    return regions;
+}
+
 static clg_status enqueue_blocks(const struct clg__reorder *r, struct clg__stream *stream,
                                  struct clg__mem y, struct clg__mem x)
 {
     /* As many blocks along the rows of the output as there are, and then as many such rows. */
-    int64_t down = ceil_div(r->rows, BLOCK), across = ceil_div(r->columns, BLOCK);
-    int64_t region_down = down < REGION_BLOCKS ? down : REGION_BLOCKS;
-    int64_t region_across = REGION_BLOCKS / region_down;
-    struct clg__grid grid = {3,
-                             {(size_t)ceil_div(down, region_down),
-                              (size_t)ceil_div(across, region_across), (size_t)r->matrices},
-                             {1, 1, 1}};
+    int64_t down = r->rows / BLOCK < REGION_BLOCKS ? r->rows / BLOCK : REGION_BLOCKS;
+    int64_t rows, columns;
+    int64_t row_regions = regions_of(r->rows, REGION_BLOCKS, &rows);
+    int64_t column_regions = regions_of(r->columns, REGION_BLOCKS / (down ? down : 1), &columns);
+    struct clg__grid grid = {
+        3, {(size_t)row_regions, (size_t)column_regions, (size_t)r->matrices}, {1, 1, 1}};
     return CLG__LAUNCH(stream, r->kernel, grid, clg__arg_mem(y), clg__arg_mem(x),
-                       clg__arg_int(r->rows), clg__arg_int(r->columns),
-                       clg__arg_int(region_down * BLOCK), clg__arg_int(region_across * BLOCK));
+                       clg__arg_int(r->rows), clg__arg_int(r->columns), clg__arg_int(rows),
+                       clg__arg_int(columns), clg__arg_int(r->elements.arg.stream));
 }
 
 clg_status clg__reorder_enqueue(struct clg__reorder *r, struct clg__stream *stream,
@@ -84,11 +95,9 @@ clg_status clg__reorder_enqueue(struct clg__reorder *r, struct clg__stream *stre
 {
     if (r->method == BLOCKS)
         return enqueue_blocks(r, stream, y, x);
-    if (r->method == COPY) {
-        int64_t count = r->matrices * r->rows * r->columns;
-        return CLG__LAUNCH(stream, r->kernel, clg__grid_1d(count), clg__arg_mem(y), clg__arg_mem(x),
-                           clg__arg_int(count));
-    }
+    if (r->method == COPY)
+        return CLG__LAUNCH(stream, r->kernel, r->elements.grid, clg__arg_mem(y), clg__arg_mem(x),
+                           clg__arg_elements(&r->elements));
     struct clg__grid grid = {3,
                              {(size_t)(ceil_div(r->rows, BLOCK) * BLOCK),
                               (size_t)(ceil_div(r->columns, BLOCK) * BLOCK), (size_t)r->matrices},
