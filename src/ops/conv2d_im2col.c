@@ -98,6 +98,18 @@ static size_t workspace_with(const struct conv2d_args *a, clg_conv2d_direction d
     return gemm_bytes(a, &z, direction, device, gemm) + matrices;
 }
 
+/* Bytes that take as long to move as one element of the matrix takes to make or to add up. On GPUs
+ * it is written and read again; on CPUs the product reads it from a cache, and the runs of a row's
+ * columns take their time to begin, or, with a stride, go element by element. */
+static double moved_bytes(const struct conv2d_args *a, clg_conv2d_direction direction,
+                          const clg_device_info *device)
+{
+    if (device->family != CLG_FAMILY_CPU)
+        return 8;
+    double bytes = (4 + 80.0 / a->q) * (a->stride_w > 1 ? 3 : 1);
+    return direction == CLG_CONV2D_BACKWARD_DATA ? 2 * bytes : bytes;
+}
+
 static double cost_with(const struct conv2d_args *a, clg_conv2d_direction direction,
                         const clg_device_info *device, const char *gemm)
 {
@@ -107,11 +119,9 @@ static double cost_with(const struct conv2d_args *a, clg_conv2d_direction direct
     double products = a->groups * (filter ? a->n : (double)a->n / z.chunk);
     size_t bytes;
     double seconds = products * clg__gemm_cost(&p, device, gemm, &bytes);
-    /* The matrix is written and read again; on CPUs the index arithmetic takes as long as many
-     * more bytes would. */
-    double bytes_each = device->family == CLG_FAMILY_CPU ? 128 : 8;
     if (!z.pointwise)
-        seconds += bytes_each * (double)z.matrix * a->n / clg__device_bandwidth(device);
+        seconds += moved_bytes(a, direction, device) * (double)z.matrix * a->n /
+                   clg__device_bandwidth(device);
     return seconds;
 }
 
@@ -121,6 +131,7 @@ struct state {
     struct sizes sizes;
     struct clg__gemm *full, *rest; /* for a full chunk of images and for what is left */
     struct clg__kernel *im2col;    /* or col2im */
+    bool runs;                     /* the kernel for CPU-like devices */
     size_t matrix_at;              /* bytes, in the workspace */
 };
 
@@ -143,6 +154,16 @@ static clg_status create_product(clg_context *ctx, const struct state *s, int im
                             out);
 }
 
+static clg_status create_kernel(clg_context *ctx, struct state *s)
+{
+    s->runs = ctx->info.family == CLG_FAMILY_CPU;
+    if (s->direction == CLG_CONV2D_BACKWARD_DATA)
+        return s->runs ? clg__kernel_create(ctx, "im2col", "col2im_runs", "", &s->im2col)
+                       : clg__kernel_create(ctx, "im2col", "col2im", "", &s->im2col);
+    return s->runs ? clg__kernel_create(ctx, "im2col", "im2col_runs", "", &s->im2col)
+                   : clg__kernel_create(ctx, "im2col", "im2col", "", &s->im2col);
+}
+
 static clg_status prepare_with(clg_context *ctx, const struct conv2d_args *a,
                                clg_conv2d_direction direction, void **out, const char *gemm)
 {
@@ -159,9 +180,7 @@ static clg_status prepare_with(clg_context *ctx, const struct conv2d_args *a,
     if (rest > 0)
         CLG__TRY_GOTO(create_product(ctx, s, rest, gemm, &s->rest));
     if (!s->sizes.pointwise)
-        CLG__TRY_GOTO(clg__kernel_create(
-            ctx, "im2col", direction == CLG_CONV2D_BACKWARD_DATA ? "col2im" : "im2col", "",
-            &s->im2col));
+        CLG__TRY_GOTO(create_kernel(ctx, s));
     *out = s;
     return CLG_OK;
 fail:
@@ -185,6 +204,12 @@ static clg_status gather(struct state *s, struct clg__stream *stream,
         return CLG_OK;
     }
     *matrix = clg__mem_at(op->workspace, s->matrix_at);
+    if (s->runs) {
+        const struct clg__grid rows = {
+            3, {(size_t)(a->r * a->s), (size_t)a->c, (size_t)count}, {1, 1, 1}};
+        return CLG__LAUNCH(stream, s->im2col, rows, clg__arg_mem(*matrix), clg__arg_mem(op->in[0]),
+                           clg__arg_struct(a, sizeof *a), clg__arg_int(first));
+    }
     return CLG__LAUNCH(stream, s->im2col, clg__grid_1d(count * s->sizes.matrix),
                        clg__arg_mem(*matrix), clg__arg_mem(op->in[0]),
                        clg__arg_struct(a, sizeof *a), clg__arg_int(first), clg__arg_int(count));
@@ -232,6 +257,12 @@ static clg_status backward_data_chunk(struct state *s, struct clg__stream *strea
     }
     if (z->pointwise)
         return CLG_OK;
+    if (s->runs) {
+        const struct clg__grid rows = {3, {(size_t)a->h, (size_t)a->c, (size_t)count}, {1, 1, 1}};
+        return CLG__LAUNCH(stream, s->im2col, rows, clg__arg_mem(op->out[0]), clg__arg_mem(matrix),
+                           clg__arg_struct(a, sizeof *a), clg__arg_int(first),
+                           clg__arg_int(op->accumulate));
+    }
     return CLG__LAUNCH(stream, s->im2col, clg__grid_1d((int64_t)count * a->c * a->h * a->w),
                        clg__arg_mem(op->out[0]), clg__arg_mem(matrix),
                        clg__arg_struct(a, sizeof *a), clg__arg_int(first), clg__arg_int(count),
