@@ -30,6 +30,8 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(pointwise)                                                                                   \
     X(rows)                                                                                        \
     X(tile)                                                                                        \
+    X(winograd4_passes)                                                                            \
+    X(winograd2_passes)                                                                            \
     X(implicit_gemm)                                                                               \
     X(im2col)                                                                                      \
     X(im2col_clblast)                                                                              \
@@ -41,6 +43,8 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(pointwise)                                                                                   \
     X(rows)                                                                                        \
     X(tile)                                                                                        \
+    X(winograd4_passes)                                                                            \
+    X(winograd2_passes)                                                                            \
     X(implicit_gemm)                                                                               \
     X(im2col)                                                                                      \
     X(im2col_clblast)                                                                              \
