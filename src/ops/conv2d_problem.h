@@ -29,6 +29,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(winograd2)                                                                                   \
     X(pointwise)                                                                                   \
     X(rows)                                                                                        \
+    X(grouped)                                                                                     \
     X(tile)                                                                                        \
     X(winograd4_passes)                                                                            \
     X(winograd2_passes)                                                                            \
@@ -42,6 +43,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(winograd2)                                                                                   \
     X(pointwise)                                                                                   \
     X(rows)                                                                                        \
+    X(grouped)                                                                                     \
     X(tile)                                                                                        \
     X(winograd4_passes)                                                                            \
     X(winograd2_passes)                                                                            \
@@ -55,6 +57,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(winograd2)                                                                                   \
     X(pointwise)                                                                                   \
     X(rows)                                                                                        \
+    X(grouped)                                                                                     \
     X(tile)                                                                                        \
     X(implicit_gemm)                                                                               \
     X(im2col)                                                                                      \
