@@ -27,6 +27,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
 #define CLG__CONV2D_FORWARD_LIST(X)                                                                \
     X(winograd4)                                                                                   \
     X(winograd2)                                                                                   \
+    X(depthwise)                                                                                   \
     X(pointwise)                                                                                   \
     X(rows)                                                                                        \
     X(grouped)                                                                                     \
@@ -41,6 +42,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
 #define CLG__CONV2D_BACKWARD_DATA_LIST(X)                                                          \
     X(winograd4)                                                                                   \
     X(winograd2)                                                                                   \
+    X(depthwise)                                                                                   \
     X(pointwise)                                                                                   \
     X(rows)                                                                                        \
     X(grouped)                                                                                     \

@@ -1,0 +1,199 @@
+/* Depthwise convolution for CPU-like devices, channels last, forward and gradient of the input;
+ * kernels in conv2d_depthwise.cl. */
+#include "ops/conv2d_problem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "conv2d_depthwise_args.clh"
+#include "ops/conv2d_cost.h"
+
+/* What a program is built for; see the kernel. */
+struct shape {
+    int px, taps, step;
+    bool keep;
+};
+
+struct layout {
+    struct conv2d_depthwise_args args;
+    struct shape shape;
+    int row_groups, images;
+    size_t kept_bytes;
+};
+
+static int divide_up(int value, int by)
+{
+    return (value + by - 1) / by;
+}
+
+static int clamp(int value, int least, int most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* Dense windows of 3 and 5 columns keep each input in a register. */
+static struct shape choose_shape(const struct conv2d_args *a, bool gradient)
+{
+    enum { MAX_R = 7, LONG = 14, SHORT = 7, CONFLICTING_PITCH = 256 };
+    int width = gradient ? divide_up(a->w, a->stride_w) : a->q;
+    bool wasteful = divide_up(width, LONG) * LONG > divide_up(width, SHORT) * SHORT * 9 / 8;
+    struct shape shape = {.px = wasteful ? SHORT : LONG, .step = 1};
+    if (a->dilation_h != 1 || a->dilation_w != 1 || a->r > MAX_R || (a->s != 3 && a->s != 5))
+        return shape;
+    if (gradient ? a->stride_h * a->stride_w > 1 : a->stride_w > 2)
+        return shape;
+    shape.taps = a->s;
+    shape.step = gradient ? 1 : a->stride_w;
+    shape.keep = shape.step == 1 && a->c % CONFLICTING_PITCH == 0;
+    return shape;
+}
+
+/* Chunks of channels whose input stays in the first-level cache from one output row to the next,
+ * and rows for a few groups a unit. */
+static void choose_chunks(struct layout *l, int units)
+{
+    enum { CACHED_FLOATS = 8192, LEAST = 64, MOST = 256, GROUPS_A_UNIT = 16, FEW = 4, MANY = 28 };
+    struct conv2d_depthwise_args *t = &l->args;
+    int columns = (l->shape.px - 1) * l->shape.step + t->s;
+    int chunk = CACHED_FLOATS / columns / t->r;
+    t->chunk = clamp(chunk, LEAST, MOST) / 16 * 16;
+    int groups = divide_up(GROUPS_A_UNIT * units, l->images);
+    t->rows = clamp(divide_up(t->out_h, groups), FEW, MANY);
+    l->row_groups = divide_up(t->out_h, t->rows);
+    l->kept_bytes = sizeof(float) * 16;
+    if (l->shape.keep)
+        l->kept_bytes = sizeof(float) * (size_t)(t->r * t->chunk) * (size_t)columns;
+}
+
+static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction direction,
+                             const clg_device_info *device)
+{
+    bool gradient = direction == CLG_CONV2D_BACKWARD_DATA;
+    struct layout l = {.shape = choose_shape(a, gradient), .images = a->n};
+    struct conv2d_depthwise_args *t = &l.args;
+    *t = (struct conv2d_depthwise_args){
+        .c = a->c,
+        .in_h = gradient ? a->p : a->h,
+        .in_w = gradient ? a->q : a->w,
+        .out_h = gradient ? a->h : a->p,
+        .out_w = gradient ? a->w : a->q,
+        .r = a->r,
+        .s = a->s,
+        .stride_h = a->stride_h,
+        .stride_w = a->stride_w,
+        .dilation_h = a->dilation_h,
+        .dilation_w = a->dilation_w,
+        .pad_top = a->pad_top,
+        .pad_left = a->pad_left,
+        .gradient = gradient,
+        .relu = !gradient && a->relu,
+    };
+    int64_t result = gradient ? clg__conv2d_x_count(a) : clg__conv2d_y_count(a);
+    t->stream = a->c % 16 == 0 && sizeof(float) * (uint64_t)result > device->global_cache / 2;
+    choose_chunks(&l, (int)device->compute_units);
+    return l;
+}
+
+static bool depthwise_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
+                               const clg_device_info *device, const char **why_not)
+{
+    (void)direction;
+    const struct {
+        bool refused;
+        const char *why;
+    } reasons[] = {
+        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
+        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
+        {a->groups != a->c || a->k != a->c, "one filter for each channel only"},
+        {a->c < 16, "at least 16 channels"},
+        {clg__conv2d_w_count(a) + a->c > INT32_MAX, "the packed filter has 2^31 elements or more"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].refused) {
+            *why_not = reasons[i].why;
+            return false;
+        }
+    return true;
+}
+
+static int64_t packed_count(const struct conv2d_args *a)
+{
+    return clg__conv2d_w_count(a) + a->c;
+}
+
+static size_t depthwise_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
+                                  const clg_device_info *device)
+{
+    (void)device, (void)direction;
+    return (size_t)packed_count(a) * sizeof(float);
+}
+
+static double depthwise_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
+                             const clg_device_info *device)
+{
+    (void)direction;
+    double floats = (double)clg__conv2d_x_count(a) + (double)clg__conv2d_y_count(a);
+    double moving = floats * sizeof(float) / clg__device_bandwidth(device);
+    return fmax(clg__conv2d_seconds(device, clg__conv2d_flop(a), 0.5, 2), moving);
+}
+
+struct state {
+    struct layout layout;
+    struct clg__kernel *kernel, *pack;
+};
+
+static void release(void *pointer)
+{
+    struct state *state = pointer;
+    if (!state)
+        return;
+    clg__kernel_destroy(state->kernel);
+    clg__kernel_destroy(state->pack);
+    free(state);
+}
+
+static clg_status depthwise_prepare(clg_context *ctx, const struct conv2d_args *a,
+                                    clg_conv2d_direction direction, void **out)
+{
+    struct state *state = calloc(1, sizeof *state);
+    if (!state)
+        return clg__fail_alloc("a depthwise convolution");
+    state->layout = lay_out(a, direction, &ctx->info);
+    const struct shape *s = &state->layout.shape;
+    char options[64];
+    snprintf(options, sizeof options, "-DPX=%d -DTAPS=%d -DSTEP=%d -DKEEP=%d", s->px, s->taps,
+             s->step, s->keep);
+    clg_status status =
+        clg__kernel_create(ctx, "conv2d_depthwise", "conv2d_depthwise", options, &state->kernel);
+    if (status == CLG_OK)
+        status = clg__kernel_create(ctx, "conv2d_depthwise", "conv2d_depthwise_pack", options,
+                                    &state->pack);
+    if (status != CLG_OK) {
+        release(state);
+        return status;
+    }
+    *out = state;
+    return CLG_OK;
+}
+
+/* in[0] is x or dy; in[2] the bias or nothing. */
+static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
+{
+    struct state *state = pointer;
+    const struct conv2d_depthwise_args *t = &state->layout.args;
+    const int images = state->layout.images;
+    CLG__TRY(CLG__LAUNCH(stream, state->pack, clg__grid_1d(t->c), clg__arg_mem(op->workspace),
+                         clg__arg_mem(op->in[1]), clg__arg_int(t->c),
+                         clg__arg_int((int64_t)t->r * t->s)));
+    const struct clg__grid grid = {2, {(size_t)state->layout.row_groups, (size_t)images}, {1, 1}};
+    return CLG__LAUNCH(stream, state->kernel, grid, clg__arg_mem(op->out[0]),
+                       clg__arg_mem(op->in[0]), clg__arg_mem(op->workspace),
+                       clg__arg_mem(op->in[2]), clg__arg_struct(t, sizeof *t),
+                       clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate),
+                       clg__arg_local(state->layout.kept_bytes));
+}
+
+CLG__CONV2D_ALGORITHM_FUSING(depthwise, forward, CLG_CONV2D_FORWARD, true, true);
+CLG__CONV2D_ALGORITHM(depthwise, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
