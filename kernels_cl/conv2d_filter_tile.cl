@@ -10,6 +10,7 @@
  */
 #include "common.clh"
 #include "conv2d_filter_tile_args.clh"
+#include "lanes.clh"
 #include "patch.clh"
 #include "transpose.clh"
 
@@ -62,7 +63,8 @@ void add_tile(__local float *rest, __local const float *x, __local const float *
         }
     }
     UNROLL_C for (int i = 0; i < CT; i++)
-        UNROLL_V for (int v = 0; v < KV; v++) vstore16(sums[i][v], i * KV + v, rest);
+        UNROLL_V for (int v = 0; v < KV; v++)
+            store_local_16(rest + (i * KV + v) * 16, sums[i][v]);
 }
 
 /* Adds a chunk to the sums of one block of filters. */
@@ -97,7 +99,7 @@ void fetch_cells(__local float *to, __global const float *row, int columns, int 
     for (int i = before; i < end; i++) {
         const int at = (first + i) * pitch;
         if (at + 16 <= there) {
-            vstore16(vload16(0, row + at), i, to);
+            store_local_16(to + i * 16, vload16(0, row + at));
         } else {
             for (int j = 0; j < 16; j++)
                 to[i * 16 + j] = at + j < there ? row[at + j] : 0.0f;
@@ -160,23 +162,11 @@ void fetch_x(__local float *to, __global const float *x, int n, int first_row, i
                 TRANSPOSE_16(rows, scratch)                                                        \
                 UNROLL_16 for (int i = 0; i < 16; i++)                                             \
                     if (k + i < filters)                                                           \
-                        write_row(dw + (k + i) * a->c * taps + done, rows[i], count - done,        \
-                                  accumulate);                                                     \
+                        store_lanes(dw + (k + i) * a->c * taps + done, rows[i], count - done,      \
+                                    accumulate);                                                   \
             }                                                                                      \
         }                                                                                          \
     }
-
-void write_row(__global float *to, float16 row, int count, int accumulate)
-{
-    if (count >= 16) {
-        vstore16(accumulate ? vload16(0, to) + row : row, 0, to);
-        return;
-    }
-    float lanes[16];
-    vstore16(row, 0, lanes);
-    for (int i = 0; i < count; i++)
-        to[i] = accumulate ? to[i] + lanes[i] : lanes[i];
-}
 
 DEFINE_WRITE(write_local, __local)
 DEFINE_WRITE(write_global, __global)
@@ -226,7 +216,7 @@ __kernel void conv2d_filter_tile(OUT(float, result), IN(float, x), IN(float, dy)
                          (slice * get_num_groups(0) * get_num_groups(1) + group) * a.blocks *
                              block_size;
     for (int i = 0; i < blocks * block_size / 16; i++)
-        vstore16(vload16(i, rests), i, to);
+        store_16(to + i * 16, vload16(i, rests));
 }
 
 /* dw from the slices' sums; groups (x, y) as above, each item 16 of its filters (z). */

@@ -7,6 +7,7 @@
  */
 #include "common.clh"
 #include "conv2d_pack_args.clh"
+#include "lanes.clh"
 #include "transpose.clh"
 
 /* Where tap `tap` of the filter goes, counted in taps; -1 if it is none of the packed ones. */
@@ -59,7 +60,7 @@ __kernel void conv2d_pack(OUT(float, packed), IN(float, w), const struct conv2d_
                     const int part = min(a.part, a.terms - before);
                     const uint row = ((uint)block * a.terms + before) * taps + tap * part +
                                      (term - before);
-                    vstore16(rows[j], 0, AT(packed) + row * a.lanes + output % a.lanes);
+                    store_16(AT(packed) + row * a.lanes + output % a.lanes, rows[j]);
                 }
             }
         }

@@ -11,6 +11,7 @@
  */
 #include "common.clh"
 #include "conv2d_tile_args.clh"
+#include "lanes.clh"
 #include "patch.clh"
 
 #ifndef PX
@@ -33,29 +34,6 @@
             UNROLL_V for (int v = 0; v < KV; v++)                                                  \
                 sums[i][v] = fma((float16)(from[i * step + c]), w[v], sums[i][v]);                 \
     }
-
-/* 16 floats of which `count` exist; zeros behind them. */
-float16 load_lanes(__global const float *from, int count)
-{
-    if (count >= 16)
-        return vload16(0, from);
-    float lanes[16];
-    for (int i = 0; i < 16; i++)
-        lanes[i] = i < count ? from[i] : 0.0f;
-    return vload16(0, lanes);
-}
-
-void store(__global float *y, float16 value, int count, int accumulate)
-{
-    if (count >= 16) {
-        vstore16(accumulate ? vload16(0, y) + value : value, 0, y);
-        return;
-    }
-    float lanes[16];
-    vstore16(value, 0, lanes);
-    for (int i = 0; i < count; i++)
-        y[i] = accumulate ? y[i] + lanes[i] : lanes[i];
-}
 
 /* What all tiles of one pass have in common: a block of outputs and a part of the channels. */
 struct pass {
@@ -104,7 +82,8 @@ void add_tile(__global float *y, __local const float *patch, __local float *rest
     }
     if (!pass->last) {
         UNROLL_P for (int i = 0; i < PX; i++)
-            UNROLL_V for (int v = 0; v < KV; v++) vstore16(sums[i][v], i * KV + v, rest);
+            UNROLL_V for (int v = 0; v < KV; v++) 
+                store_local_16(rest + (i * KV + v) * 16, sums[i][v]);
         return;
     }
     UNROLL_P for (int i = 0; i < PX; i++) {
@@ -116,7 +95,7 @@ void add_tile(__global float *y, __local const float *patch, __local float *rest
                     value += load_lanes(pass->bias + k, a->k - k);
                 if (a->relu)
                     value = value < 0.0f ? 0.0f : value; /* a NaN stays one */
-                store(y + i * a->out_column + k, value, a->k - k, pass->accumulate);
+                store_lanes(y + i * a->out_column + k, value, a->k - k, pass->accumulate);
             }
         }
     }
