@@ -2,67 +2,78 @@
  * Packs the filter KCRS for the tiled kernels: [block][part of the terms][tap row][tap column]
  * [term][lanes], zeros behind the last output. For the input gradient outputs are the channels of
  * x, the summed axis is k, and the taps of one phase of the stride come in reverse order ("rotated
- * by 180 degrees"). An item packs 16 outputs of 16 terms: it reads runs of taps, or of terms and
- * taps where these are contiguous, of each output and exchanges outputs and taps in registers.
+ * by 180 degrees"). An item packs 16 outputs of PACK_TERMS terms: it reads runs of taps, or of terms
+ * and taps where these are contiguous, of each output and exchanges outputs and taps in registers.
+ * Local memory: where each tap of the filter goes, counted in packed taps; -1 for none.
  */
 #include "common.clh"
 #include "conv2d_pack_args.clh"
 #include "lanes.clh"
 #include "transpose.clh"
 
-/* Where tap `tap` of the filter goes, counted in taps; -1 if it is none of the packed ones. */
-int packed_tap(int tap, const struct conv2d_pack_args *a)
+void place_taps(__local int *places, const struct conv2d_pack_args *a)
 {
-    const int h = (tap / a->s - a->first_h) * a->step_h, w = (tap % a->s - a->first_w) * a->step_w;
-    const int unit_h = a->step_h * a->step_h, unit_w = a->step_w * a->step_w;
-    if (h < 0 || w < 0 || h % unit_h || w % unit_w || h / unit_h >= a->taps_h ||
-        w / unit_w >= a->taps_w)
-        return -1;
-    return h / unit_h * a->taps_w + w / unit_w;
+    for (int i = 0; i < a->r * a->s; i++)
+        places[i] = -1;
+    for (int r = 0; r < a->taps_h; r++)
+        for (int s = 0; s < a->taps_w; s++)
+            places[(a->first_h + r * a->step_h) * a->s + a->first_w + s * a->step_w] =
+                r * a->taps_w + s;
 }
 
-__kernel void conv2d_pack(OUT(float, packed), IN(float, w), const struct conv2d_pack_args a)
+/* Packs `count` elements from `from` on of each of `there` outputs; the first one is tap 0 of a
+ * term that goes to `to`. Elements from `limit` on do not exist. */
+void pack_run(__global float *to, __global const float *from, int count, int there, long limit,
+              int tap_pitch, __local const int *places, const struct conv2d_pack_args *a)
+{
+    const int all_taps = a->r * a->s;
+    int tap = 0;
+    for (int done = 0; done < count; done += 16) {
+        float16 rows[16], scratch[16];
+        const int some = min(16, count - done);
+        if (there == 16 && (long)15 * a->output_stride + done + 16 <= limit) {
+            UNROLL_16 for (int i = 0; i < 16; i++)
+                rows[i] = vload16(0, from + i * a->output_stride + done);
+        } else {
+            UNROLL_16 for (int i = 0; i < 16; i++)
+                rows[i] = i < there ? load_lanes(from + i * a->output_stride + done,
+                                                 min(16L, limit - i * a->output_stride - done))
+                                    : (float16)(0.0f);
+        }
+        TRANSPOSE_16(rows, scratch)
+        UNROLL_16 for (int j = 0; j < 16; j++) {
+            const int place = places[tap];
+            if (j < some && place >= 0)
+                store_16(to + place * tap_pitch, rows[j]);
+            const int next = tap + 1 == all_taps;
+            tap = next ? 0 : tap + 1;
+            to += next ? a->lanes : 0;
+        }
+    }
+}
+
+__kernel void conv2d_pack(OUT(float, packed), IN(float, w), const struct conv2d_pack_args a,
+                          __local int *places)
 {
     const int vectors = (a.outputs + a.lanes - 1) / a.lanes * (a.lanes / 16);
-    const int vector = get_global_id(0) % vectors, first_term = get_global_id(0) / vectors * 16;
-    const int output = vector * 16, there = clamp(a.outputs - output, 0, 16);
+    const int vector = get_global_id(0) % vectors, output = vector * 16;
+    const int first_term = get_global_id(0) / vectors * PACK_TERMS;
+    const int there = clamp(a.outputs - output, 0, 16);
     const int all_taps = a.r * a.s, taps = a.taps_h * a.taps_w;
-    const int block = output / a.lanes;
-    /* Runs of contiguous elements: all terms with their taps, or the taps of one term. */
-    const int terms = min(16, a.terms - first_term);
-    const int joined = a.term_stride == all_taps ? terms : 1;
-    const ulong size = (ulong)a.outputs * a.terms * all_taps;
-    for (int first = 0; first < terms; first += joined) {
-        const uint from =
-            (uint)output * a.output_stride + (uint)(first_term + first) * a.term_stride;
-        for (int done = 0; done < joined * all_taps; done += 16) {
-            float16 rows[16], scratch[16];
-            const int count = min(16, joined * all_taps - done);
-            if (there == 16 && from + (ulong)15 * a.output_stride + done + 16 <= size) {
-                UNROLL_16 for (int i = 0; i < 16; i++)
-                    rows[i] = vload16(0, AT(w) + from + i * a.output_stride + done);
-            } else {
-                float lanes[16];
-                UNROLL_16 for (int i = 0; i < 16; i++) {
-                    for (int j = 0; j < 16; j++)
-                        lanes[j] = i < there && j < count
-                                       ? AT(w)[from + i * a.output_stride + done + j]
-                                       : 0.0f;
-                    rows[i] = vload16(0, lanes);
-                }
-            }
-            TRANSPOSE_16(rows, scratch)
-            UNROLL_16 for (int j = 0; j < 16; j++) {
-                const int term = first_term + first + (done + j) / all_taps;
-                const int tap = packed_tap((done + j) % all_taps, &a);
-                if (j < count && tap >= 0) {
-                    const int before = term / a.part * a.part;
-                    const int part = min(a.part, a.terms - before);
-                    const uint row = ((uint)block * a.terms + before) * taps + tap * part +
-                                     (term - before);
-                    store_16(AT(packed) + row * a.lanes + output % a.lanes, rows[j]);
-                }
-            }
+    const long size = (long)a.outputs * a.terms * all_taps;
+    place_taps(places, &a);
+    for (int term = first_term; term < min(first_term + PACK_TERMS, a.terms); term += 16) {
+        /* A part is all terms or a multiple of 16 of them. */
+        const int before = term / a.part * a.part, part = min(a.part, a.terms - before);
+        const int terms = min(16, a.terms - term);
+        const int joined = a.term_stride == all_taps ? terms : 1;
+        __global float *to = AT(packed) +
+                             (output / a.lanes * a.terms + before) * taps * a.lanes +
+                             (term - before) * a.lanes + output % a.lanes;
+        for (int i = 0; i < terms; i += joined) {
+            const long from = (long)output * a.output_stride + (long)(term + i) * a.term_stride;
+            pack_run(to + i * a.lanes, AT(w) + (there > 0 ? from : 0), joined * all_taps, there,
+                     size - from, part * a.lanes, places, &a);
         }
     }
 }

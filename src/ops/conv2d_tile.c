@@ -380,9 +380,10 @@ static clg_status enqueue_one(struct state *state, const struct launch *l,
     if (l->packed_count > 0) {
         const int vectors = clg__round_up(l->pack.outputs, l->pack.lanes) / 16;
         const struct clg__grid items = {
-            1, {(size_t)vectors * (size_t)clg__divide_up(l->pack.terms, 16)}, {1}};
+            1, {(size_t)vectors * (size_t)clg__divide_up(l->pack.terms, PACK_TERMS)}, {1}};
         CLG__TRY(CLG__LAUNCH(stream, state->pack, items, clg__arg_mem(packed),
-                             clg__arg_mem(op->in[1]), clg__arg_struct(&l->pack, sizeof l->pack)));
+                             clg__arg_mem(op->in[1]), clg__arg_struct(&l->pack, sizeof l->pack),
+                             clg__arg_local((size_t)(l->pack.r * l->pack.s) * sizeof(int))));
     }
     const struct clg__grid grid = {
         3, {(size_t)l->bands, (size_t)l->image_groups, (size_t)l->chunks}, {1, 1, 1}};
