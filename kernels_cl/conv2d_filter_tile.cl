@@ -171,9 +171,39 @@ void fetch_x(__local float *to, __global const float *x, int n, int first_row, i
 DEFINE_WRITE(write_local, __local)
 DEFINE_WRITE(write_global, __global)
 
-/* Group (x, y, z): blocks of filters, channels, slice. `result` is dw, or the slices' sums. */
-__kernel void conv2d_filter_tile(OUT(float, result), IN(float, x), IN(float, dy),
-                                 const struct conv2d_filter_tile_args a, const int accumulate,
+/* Adds the pixels of a chunk's dy, or what there is of it, to the bias's sums of one block. */
+void add_bias(__local float *rest, __local const float *dy, int count, __local const int *bands,
+              int first_chunk, const struct conv2d_filter_tile_args *a)
+{
+    for (int v = 0; v < KV; v++) {
+        float16 even = 0.0f, odd = 0.0f;
+        for (int band = 0; band < count; band++) {
+            __local const float *from = dy + band * a->rows * a->q * LANES;
+            const int pixels = bands[2 * band + 1] * a->q;
+            for (int i = 0; i + 1 < pixels; i += 2) {
+                even += vload16(v, from + i * LANES);
+                odd += vload16(v, from + (i + 1) * LANES);
+            }
+            if (pixels % 2)
+                even += vload16(v, from + (pixels - 1) * LANES);
+        }
+        even += odd;
+        store_local_16(rest + 16 * v, first_chunk ? even : vload16(v, rest) + even);
+    }
+}
+
+/* Where the bias's sums of a slice are, behind the others. */
+ulong bias_sums(int slices, int slice, const struct conv2d_filter_tile_args *a)
+{
+    const ulong sums = (ulong)a->blocks * a->tiles * a->runs * TILE * get_num_groups(1) * slices;
+    return get_num_groups(0) * (sums + (ulong)slice * a->blocks * LANES);
+}
+
+/* Group (x, y, z): blocks of filters, channels, slice. `result` is dw, or the slices' sums and
+ * behind them those of the bias. */
+__kernel void conv2d_filter_tile(OUT(float, result), OUT(float, db), IN(float, x), IN(float, dy),
+                                 const struct conv2d_filter_tile_args a, const int has_bias,
+                                 const int accumulate,
                                  __local float *patch, __local float *gradient,
                                  __local float *rests, __local int *bands)
 {
@@ -181,6 +211,8 @@ __kernel void conv2d_filter_tile(OUT(float, result), IN(float, x), IN(float, dy)
     const int c = get_group_id(1) * a.channels, channels = min(a.channels, a.c - c);
     const int blocks = (filters + LANES - 1) / LANES, block_size = a.tiles * a.runs * TILE;
     const int all_bands = a.n * a.bands, band_size = a.rows * a.q * LANES;
+    const int sums_bias = has_bias && get_group_id(1) == 0;
+    __local float *biases = rests + a.blocks * block_size;
     const int slice = get_group_id(2), first = slice * a.chunks_per_slice;
     const int end = min(first + a.chunks_per_slice, (all_bands + a.chunk - 1) / a.chunk);
     for (int chunk = first; chunk < end; chunk++) {
@@ -201,14 +233,19 @@ __kernel void conv2d_filter_tile(OUT(float, result), IN(float, x), IN(float, dy)
                 fetch_x(patch + i * a.patch_rows * a.columns * a.cell, AT(x), n, first_row, rows,
                         c, &a);
         }
-        for (int b = 0; b < blocks; b++)
-            add_block(rests + b * block_size, patch, gradient + b * a.chunk * band_size, count,
-                      bands, chunk == first, &a);
+        for (int b = 0; b < blocks; b++) {
+            __local const float *from = gradient + b * a.chunk * band_size;
+            add_block(rests + b * block_size, patch, from, count, bands, chunk == first, &a);
+            if (sums_bias)
+                add_bias(biases + b * LANES, from, count, bands, chunk == first, &a);
+        }
     }
     const int taps = a.r * a.s;
     if (get_num_groups(2) == 1) {
         write_local(AT(result) + (k * a.c + c) * taps, rests, 0, 1, filters, channels, accumulate,
                     &a);
+        for (int i = 0; sums_bias && i < filters; i += 16)
+            store_lanes(AT(db) + k + i, vload16(0, biases + i), filters - i, accumulate);
         return;
     }
     const ulong group = get_group_id(1) * get_num_groups(0) + get_group_id(0);
@@ -217,12 +254,15 @@ __kernel void conv2d_filter_tile(OUT(float, result), IN(float, x), IN(float, dy)
                              block_size;
     for (int i = 0; i < blocks * block_size / 16; i++)
         store_16(to + i * 16, vload16(i, rests));
+    to = AT(result) + bias_sums(get_num_groups(2), slice, &a) + k;
+    for (int i = 0; sums_bias && i < blocks * LANES; i += 16)
+        store_16(to + i, vload16(0, biases + i));
 }
 
-/* dw from the slices' sums; groups (x, y) as above, each item 16 of its filters (z). */
-__kernel void conv2d_filter_join(OUT(float, dw), IN(float, partial),
+/* dw, and db, from the slices' sums; groups (x, y) as above, each item 16 of its filters (z). */
+__kernel void conv2d_filter_join(OUT(float, dw), OUT(float, db), IN(float, partial),
                                  const struct conv2d_filter_tile_args a, const int slices,
-                                 const int accumulate)
+                                 const int has_bias, const int accumulate)
 {
     const int part = get_group_id(2) * 16;
     const int k = get_group_id(0) * a.blocks * LANES + part, filters = min(16, a.k - k);
@@ -235,4 +275,10 @@ __kernel void conv2d_filter_join(OUT(float, dw), IN(float, partial),
     if (filters > 0)
         write_global(AT(dw) + (k * a.c + c) * a.r * a.s, sums, groups * group_size, slices,
                      filters, channels, accumulate, &a);
+    if (filters > 0 && has_bias && get_group_id(1) == 0) {
+        float16 sum = 0.0f;
+        for (int slice = 0; slice < slices; slice++)
+            sum += vload16(0, AT(partial) + bias_sums(slices, slice, &a) + k);
+        store_lanes(AT(db) + k, sum, filters, accumulate);
+    }
 }

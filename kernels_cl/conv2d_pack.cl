@@ -2,8 +2,9 @@
  * Packs the filter KCRS for the tiled kernels: [block][part of the terms][tap row][tap column]
  * [term][lanes], zeros behind the last output. For the input gradient outputs are the channels of
  * x, the summed axis is k, and the taps of one phase of the stride come in reverse order ("rotated
- * by 180 degrees"). An item packs 16 outputs of PACK_TERMS terms: it reads runs of taps, or of terms
- * and taps where these are contiguous, of each output and exchanges outputs and taps in registers.
+ * by 180 degrees"). An item packs 16 outputs of PACK_TERMS terms: it reads runs of taps, or of
+ * terms and taps where these are contiguous, of each output and exchanges outputs and taps in
+ * registers.
  * Local memory: where each tap of the filter goes, counted in packed taps; -1 for none.
  */
 #include "common.clh"

@@ -28,7 +28,8 @@ struct layout {
     struct tiling tiling;
     struct conv2d_filter_tile_args args;
     int filter_groups, channel_groups, slices;
-    size_t patch_bytes, gradient_bytes, rest_bytes, band_bytes;
+    size_t patch_bytes, gradient_bytes, band_bytes;
+    size_t sum_floats, bias_floats; /* of one group */
 };
 
 /* Work of a tiling for runs of `span` floats and k filters: multiply-adds with the tiles' waste,
@@ -96,24 +97,31 @@ static void cut(struct layout *l, int blocks, int channels, int wanted)
     size_t cells = t->taps_at_once > 1 ? (size_t)t->c : (size_t)t->tiles * CELL;
     l->gradient_bytes = pixels * (size_t)(blocks * lanes) * sizeof(float);
     l->patch_bytes = (places * cells + CELL) * sizeof(float);
-    l->rest_bytes = (size_t)(blocks * lanes * t->tiles * l->tiling.ct * t->runs) * sizeof(float);
+    l->sum_floats = (size_t)(blocks * lanes * t->tiles * l->tiling.ct * t->runs);
+    l->bias_floats = (size_t)(blocks * lanes);
     l->band_bytes = 2 * (size_t)t->chunk * sizeof(int);
+}
+
+static size_t rest_bytes(const struct layout *l)
+{
+    return (l->sum_floats + l->bias_floats) * sizeof(float);
 }
 
 static size_t local_bytes(const struct layout *l)
 {
-    return l->patch_bytes + l->gradient_bytes + l->rest_bytes + l->band_bytes;
+    return l->patch_bytes + l->gradient_bytes + rest_bytes(l) + l->band_bytes;
 }
 
 /* Floats of one slice's sums of all groups. */
 static size_t slice_floats(const struct layout *l)
 {
-    return (size_t)l->filter_groups * (size_t)l->channel_groups * l->rest_bytes / sizeof(float);
+    return (size_t)l->filter_groups * (size_t)l->channel_groups * l->sum_floats;
 }
 
 static size_t partial_floats(const struct layout *l)
 {
-    return l->slices > 1 ? (size_t)l->slices * slice_floats(l) : 0;
+    const size_t biases = (size_t)l->filter_groups * l->bias_floats;
+    return l->slices > 1 ? (size_t)l->slices * (slice_floats(l) + biases) : 0;
 }
 
 /* Bytes that move besides the multiply-adds: copies of x and dy, sums between chunks, slices. */
@@ -275,21 +283,23 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const struct state *state = pointer;
     const struct layout *l = &state->layout;
     const struct conv2d_filter_tile_args *t = &l->args;
+    const bool has_bias = op->out[1].object != NULL;
     const size_t filters = (size_t)l->filter_groups, channels = (size_t)l->channel_groups;
     const struct clg__grid grid = {3, {filters, channels, (size_t)l->slices}, {1, 1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->tile, grid,
-                         clg__arg_mem(l->slices > 1 ? op->workspace : op->out[0]),
-                         clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
-                         clg__arg_struct(t, sizeof *t), clg__arg_int(op->accumulate),
-                         clg__arg_local(l->patch_bytes), clg__arg_local(l->gradient_bytes),
-                         clg__arg_local(l->rest_bytes), clg__arg_local(l->band_bytes)));
+    CLG__TRY(CLG__LAUNCH(
+        stream, state->tile, grid, clg__arg_mem(l->slices > 1 ? op->workspace : op->out[0]),
+        clg__arg_mem(op->out[1]), clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
+        clg__arg_struct(t, sizeof *t), clg__arg_int(has_bias), clg__arg_int(op->accumulate),
+        clg__arg_local(l->patch_bytes), clg__arg_local(l->gradient_bytes),
+        clg__arg_local(rest_bytes(l)), clg__arg_local(l->band_bytes)));
     if (l->slices == 1)
         return CLG_OK;
     const size_t parts = (size_t)(t->blocks * l->tiling.kv);
     const struct clg__grid join = {3, {filters, channels, parts}, {1, 1, 1}};
     return CLG__LAUNCH(stream, state->join, join, clg__arg_mem(op->out[0]),
-                       clg__arg_mem(op->workspace), clg__arg_struct(t, sizeof *t),
-                       clg__arg_int(l->slices), clg__arg_int(op->accumulate));
+                       clg__arg_mem(op->out[1]), clg__arg_mem(op->workspace),
+                       clg__arg_struct(t, sizeof *t), clg__arg_int(l->slices),
+                       clg__arg_int(has_bias), clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM(tile, backward_filter, CLG_CONV2D_BACKWARD_FILTER, true);
+CLG__CONV2D_ALGORITHM_SUMMING(tile, true);
