@@ -60,20 +60,21 @@ static struct tiling choose_tiling(const clg_device_info *device, int span, int 
 }
 
 /* Bands and chunks: enough pixels that loading and storing the sums in between does not count, few
- * enough that a group's copies stay in the second-level cache. */
+ * enough that a group's copies stay in the second-level cache, one tile's x in the first. */
 static void choose_chunk(struct layout *l)
 {
-    enum { PIXELS = 448 };
+    enum { PIXELS = 448, TILE_FLOATS = 10 * 1024 };
     struct conv2d_filter_tile_args *t = &l->args;
     t->period = t->dilation_h / clg__greatest_divisor(t->stride_h, t->dilation_h);
     t->jump = t->period * t->stride_h / t->dilation_h;
     int rows = clg__divide_up(t->p, t->period);
-    t->rows = clg__at_least(clg__at_most(PIXELS / t->q, rows), 1);
+    t->columns = (t->q - 1) * t->stride_w + (t->s - 1) * t->dilation_w + 1;
+    const int fit = (TILE_FLOATS / clg__at_least(t->columns * t->cell, 1) - t->r) / t->jump + 1;
+    t->rows = clg__at_least(clg__at_most(clg__at_most(PIXELS / t->q, fit), rows), 1);
     t->rows = clg__divide_up(rows, clg__divide_up(rows, t->rows));
     t->bands = clg__divide_up(rows, t->rows) * t->period;
     t->chunk = clg__at_least(clg__at_most(PIXELS / (t->rows * t->q), t->n * t->bands), 1);
     t->patch_rows = (t->rows - 1) * t->jump + t->r;
-    t->columns = (t->q - 1) * t->stride_w + (t->s - 1) * t->dilation_w + 1;
 }
 
 /* Gives a group `blocks` of filters and `channels`, and as many slices as there must be for all
