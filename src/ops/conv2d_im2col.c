@@ -119,6 +119,10 @@ static double cost_with(const struct conv2d_args *a, clg_conv2d_direction direct
     double products = a->groups * (filter ? a->n : (double)a->n / z.chunk);
     size_t bytes;
     double seconds = products * clg__gemm_cost(&p, device, gemm, &bytes);
+    /* Panels of x and dy are copied before they are multiplied: on CPUs memory's time adds up. */
+    if (device->family == CLG_FAMILY_CPU)
+        seconds += (double)(clg__conv2d_x_count(a) + clg__conv2d_y_count(a)) * sizeof(float) /
+                   clg__device_bandwidth(device);
     if (!z.pointwise)
         seconds += moved_bytes(a, direction, device) * (double)z.matrix * a->n /
                    clg__device_bandwidth(device);

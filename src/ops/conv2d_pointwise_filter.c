@@ -52,7 +52,7 @@ static void finish(struct layout *l, int row_groups, const clg_device_info *devi
     l->direct = l->x_in_lanes && l->slices == 1 && t->lane_pitch == t->lanes;
     double tile = fmax(tiling.ct * tiling.kv, tiling.ct + tiling.kv) / 2.0;
     double product = (double)pixels * l->blocks * row_tiles * (tile + 1);
-    double packing = (double)pixels * l->blocks * l->row_groups * (2 * tiling.kv + 14);
+    double packing = (double)pixels * l->blocks * l->row_groups * (2 * tiling.kv + 8);
     double joining = l->direct ? 0 : (double)l->slices * t->rows * t->lane_pitch / 16 * 3;
     double groups = (double)l->blocks * l->row_groups * l->slices;
     l->cycles = (product + packing + joining) * (1 + 0.25 * units / groups);
@@ -124,7 +124,7 @@ static double pointwise_cost(const struct conv2d_args *a, clg_conv2d_direction d
     const struct conv2d_pixels *pixels = &l.args.pixels;
     double floats = (double)pixels->count * (l.args.rows + l.args.lanes);
     double moving = floats * sizeof(float) / clg__device_bandwidth(device);
-    double computing = clg__conv2d_seconds(device, l.cycles * 64, 0.9, 2);
+    double computing = clg__conv2d_seconds(device, l.cycles * 64, 0.97, 2);
     return fmax(computing, moving);
 }
 

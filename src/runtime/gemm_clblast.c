@@ -124,8 +124,11 @@ static double cost(const void *problem, const clg_device_info *device)
     bool gpu = device->family == CLG_FAMILY_GPU;
     double flop = 2.0 * p->m * p->n * p->k;
     bool direct = flop < MANY_FLOP;
-    /* The tuned kernels keep vectors of work-items busy; a CPU runs those one after the other. */
+    /* The tuned kernels keep vectors of work-items busy; a CPU runs those one after the other, and
+     * whole tiles of them. */
     double fraction = !gpu ? 0.1 : direct ? 0.2 : 0.5;
+    if (!gpu)
+        flop = 2.0 * ((p->m + 63) / 64 * 64.0) * ((p->n + 63) / 64 * 64.0) * p->k;
     double launches = direct ? 1 : 4.0 * p->batch;
     return flop * p->batch / (clg__device_peak_flops(device) * fraction) +
            (launches + (p->bias != CLG__GEMM_NO_BIAS)) * CLG__LAUNCH_SECONDS;
