@@ -50,6 +50,8 @@ __kernel void conv2d_winograd(OUT(float, y), IN(float, x), IN(float, u), IN(floa
     const int u_plane = a.c * LANES + 16;
     for (int i = 0; i < tiles; i++)
         transform_input(v + i * cell, v_plane, AT(x), &a, first + i, patch);
+    for (int i = tiles; i % PX != 0; i++)
+        clear_input(v + i * cell, v_plane, cell);
     for (int k = 0; k < a.k; k += LANES) {
         __global const float *filter = AT(u) + (ulong)(k / LANES) * POINTS * u_plane;
         for (int point = 0; point < POINTS; point++)

@@ -1,10 +1,10 @@
 /*
  * Winograd convolution for many channels and few tiles, where a transformed filter would be larger
  * than the caches and is used once. conv2d_winograd_input brings the input's transform to
- * v[point][tile][c] in global memory, a tile a group. A group of conv2d_winograd_deep has KV x 16
- * outputs and `block` tiles: DEPTH channels at a time it transforms the filter to local memory,
- * u[point][c][KV x 16], and adds the products to m[point][tile][KV x 16] there, PX tiles at a time
- * in registers; then it transforms these to outputs. v has room for whole blocks of tiles.
+ * v[point][tile][c] in global memory, a tile a group, with zeros behind the last one.
+ * A group of conv2d_winograd_deep has KV x 16 outputs and `block` tiles. DEPTH channels at a time
+ * it transforms the filter to local memory, u[point][c][KV], and adds the products to
+ * m[point][tile][KV] there, PX tiles at a time in registers; then come the outputs.
  */
 #include "common.clh"
 #include "taps.clh"
@@ -29,7 +29,10 @@ __kernel void conv2d_winograd_input(OUT(float, v), IN(float, x),
                                     __local float16 *points, __local float16 *patch)
 {
     const int tile = get_group_id(0), cell = (a.c + 15) / 16, plane = cell + 1;
-    transform_input(points, plane, AT(x), &a, tile, patch);
+    if (tile < a.tiles)
+        transform_input(points, plane, AT(x), &a, tile, patch);
+    else
+        clear_input(points, plane, cell);
     for (int point = 0; point < POINTS; point++) {
         __global float *to = AT(v) + ((size_t)point * v_tiles + tile) * cell * 16;
         for (int c = 0; c < cell; c++)
@@ -65,7 +68,7 @@ __kernel void conv2d_winograd_deep(OUT(float, y), IN(float, v), IN(float, w), IN
                                    const int rotate, const int has_bias, const int accumulate,
                                    __local float16 *u, __local float16 *m)
 {
-    __local float16 taps[9];
+    __local float16 taps[FETCH_TAPS];
     const int k = get_group_id(0) * 16 * KV;
     const int first = get_group_id(1) * a.block, tiles = min(a.block, a.tiles - first);
     const int cell = (a.c + 15) / 16 * 16, u_plane = DEPTH * KV + 1, m_plane = a.block * KV + 1;

@@ -241,7 +241,8 @@ static clg_status enqueue_deep(const struct state *state, struct clg__stream *st
     const struct conv2d_winograd_args *w = &l->args;
     const struct clg__arg args = clg__arg_struct(w, sizeof *w);
     const struct clg__arg v_tiles = clg__arg_int((int64_t)l->groups * w->block);
-    const struct clg__grid inputs = {1, {(size_t)w->tiles}, {1}};
+    const int px = l->tiling.px;
+    const struct clg__grid inputs = {1, {(size_t)divide_up(w->tiles, px) * (size_t)px}, {1}};
     CLG__TRY(CLG__LAUNCH(stream, state->first, inputs, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[0]), args, v_tiles, clg__arg_local(l->input_bytes),
                          clg__arg_local(l->patch_bytes)));
