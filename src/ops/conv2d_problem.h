@@ -34,6 +34,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(tile)                                                                                        \
     X(winograd4_passes)                                                                            \
     X(winograd2_passes)                                                                            \
+    X(depthwise_items)                                                                             \
     X(implicit_gemm)                                                                               \
     X(im2col)                                                                                      \
     X(im2col_clblast)                                                                              \
@@ -49,6 +50,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(tile)                                                                                        \
     X(winograd4_passes)                                                                            \
     X(winograd2_passes)                                                                            \
+    X(depthwise_items)                                                                             \
     X(implicit_gemm)                                                                               \
     X(im2col)                                                                                      \
     X(im2col_clblast)                                                                              \
@@ -61,6 +63,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(rows)                                                                                        \
     X(grouped)                                                                                     \
     X(tile)                                                                                        \
+    X(depthwise_items)                                                                             \
     X(implicit_gemm)                                                                               \
     X(im2col)                                                                                      \
     X(im2col_clblast)                                                                              \
