@@ -104,7 +104,8 @@ void make_tile(__local float *sums, __global float *y, __global const float *bia
         UNROLL(VR) for (int r = 0; r < VR; r++)
             UNROLL(VC) for (int v = 0; v < VC; v++) {
                 if (!direct)
-                    vstore16(sum[k][r][v], v, sums + k * t->sums_channel + r * t->sums_row);
+                    *(__local vector_anywhere *)(sums + k * t->sums_channel + r * t->sums_row +
+                                                 v * 16) = sum[k][r][v];
                 else if (k < to->there && r < to->rows)
                     store_lanes(y + k * to->channel + r * to->row + v * 16,
                                 finish(sum[k][r][v] + b, to->relu), to->columns - v * 16,
@@ -132,18 +133,50 @@ void write_row(__global float *y, __local const float *sums, int apart, float b,
     }
 }
 
+/* One row of up to 4 channels side by side; `channel`: floats of `sums` from one to the next. */
+void write_pixels(__global float *y, __global const float *bias, __local const float *sums,
+                  __local float *scratch, int channel, int apart, int channels, int has_bias,
+                  int accumulate, const struct conv2d_rows_args *a)
+{
+    const int step = a->phases_w * a->out_w, relu = a->relu;
+    float b[4];
+    UNROLL_4 for (int c = 0; c < 4; c++)
+        b[c] = has_bias && c < channels ? bias[c] : 0.0f;
+    for (int phase = 0; phase < a->phases_w; phase++, sums += apart, y += a->out_w) {
+        const int count = a->columns[phase].outputs;
+        for (int i = 0; i < count; i += 16) {
+            float16 planes[4];
+            UNROLL_4 for (int c = 0; c < 4; c++)
+                planes[c] = c < channels
+                                ? finish(vload16(0, sums + c * channel + i) + b[c], relu)
+                                : 0.0f;
+            store_pixels(y + i * step, planes, scratch, channels, count - i, step, accumulate);
+        }
+    }
+}
+
 /* The rows of a group. */
 void write_rows(__global float *y, __global const float *bias, __local const float *sums,
-                int first_row, int has_bias, int accumulate, const struct conv2d_rows_args *a)
+                __local float *scratch, int first_row, int has_bias, int accumulate,
+                const struct conv2d_rows_args *a)
 {
-    const int phase_floats = a->group_rows * a->width;
-    for (int k = 0; k < a->k; k++) {
-        const float b = has_bias ? bias[k] : 0.0f;
-        for (int phase = 0; phase < a->phases_h; phase++, sums += a->phases_w * phase_floats) {
+    const int apart = a->group_rows * a->width; /* of two phases */
+    const int channel = a->phases_h * a->phases_w * apart;
+    const int at_once = a->out_k == 1 && a->k > 1 ? 4 : 1;
+    for (int k = 0; k < a->k; k += at_once) {
+        for (int phase = 0; phase < a->phases_h; phase++) {
             const int rows = min(a->group_rows, a->rows[phase].outputs - first_row);
-            for (int r = 0; r < rows; r++)
-                write_row(y + k * a->out_k + ((first_row + r) * a->phases_h + phase) * a->out_h,
-                          sums + r * a->width, phase_floats, b, accumulate, a);
+            for (int r = 0; r < rows; r++) {
+                __global float *row =
+                    y + k * a->out_k + ((first_row + r) * a->phases_h + phase) * a->out_h;
+                __local const float *from =
+                    sums + k * channel + phase * a->phases_w * apart + r * a->width;
+                if (at_once > 1)
+                    write_pixels(row, bias + k, from, scratch, channel, apart, min(a->k - k, 4),
+                                 has_bias, accumulate, a);
+                else
+                    write_row(row, from, apart, has_bias ? bias[k] : 0.0f, accumulate, a);
+            }
         }
     }
 }
@@ -191,12 +224,11 @@ __kernel void conv2d_rows(OUT(float, y), IN(float, x), IN(float, filter), IN(flo
     const int phase_floats = a.group_rows * a.width, phases = a.phases_h * a.phases_w;
     __global float *out = AT(y) + n * a.out_n;
     for (int i = 0; i < a.patch_floats; i += 16) /* padding has the same place in each chunk */
-        vstore16((float16)(0.0f), 0, patch + i);
+        *(__local vector_anywhere *)(patch + i) = 0.0f;
     make_places(places, &a);
     for (int c = 0; c < a.c; c += a.chunk) {
         const int channels = min(a.chunk, a.c - c);
-        fetch_channels(patch, AT(x) + n * a.in_n + c * a.in_c, channels,
-                       a.first_h + first_row * a.step_h, &a);
+        fetch_channels(patch, AT(x), n, c, channels, a.first_h + first_row * a.step_h, &a);
         for (int k = 0; k < a.k; k += KB) {
             const struct target target = {a.k - k, 0,        0,      a.out_k,
                                           a.out_h, has_bias, a.relu, accumulate};
@@ -216,5 +248,5 @@ __kernel void conv2d_rows(OUT(float, y), IN(float, x), IN(float, filter), IN(flo
         }
     }
     if (!direct)
-        write_rows(out, AT(bias), sums, first_row, has_bias, accumulate, &a);
+        write_rows(out, AT(bias), sums, patch, first_row, has_bias, accumulate, &a);
 }

@@ -20,7 +20,7 @@
 void clear(__local float *to, int count)
 {
     for (int i = 0; i < count; i += 16)
-        vstore16((float16)(0.0f), 0, to + i);
+        *(__local vector_anywhere *)(to + i) = 0.0f;
 }
 
 float sum_of_lanes(float16 v)
@@ -64,19 +64,18 @@ void add_tile(__local float16 *rest, __local const float *x, __local const int *
             rest[k * TB + t] = sums[k][t];
 }
 
-/* Rows [first_row, first_row + rows) of all channels of an image of dy. */
-void fetch_gradient(__local float *to, __global const float *dy, int first_row, int rows,
+/* Rows [first_row, first_row + rows) of all channels of image n of dy. */
+void fetch_gradient(__local float *to, __global const float *dy, int n, int first_row, int rows,
                     const struct conv2d_rows_filter_args *f)
 {
     const struct conv2d_rows_args *a = &f->rows;
     const int row_floats = a->step_h * a->step_w * a->pitch;
-    for (int k = 0; k < a->k; k++) {
-        for (int r = 0; r < rows; r++)
-            gather_floats(to + r * row_floats, dy + k * a->out_k + (first_row + r) * a->out_h,
-                          a->columns[0].outputs, a->out_w);
-        clear(to + rows * row_floats, 16); /* rows of an earlier chunk */
-        to += f->gradient_floats;
-    }
+    const int at = n * a->out_n + first_row * a->out_h;
+    const struct source source = {a->out_k, a->out_h, a->out_w, a->n * a->out_n - at};
+    fetch_planes(to, f->gradient_floats, row_floats, dy + at, a->k, rows, a->columns[0].outputs,
+                 &source);
+    for (int k = 0; k < a->k; k++) /* rows of an earlier chunk */
+        clear(to + k * f->gradient_floats + rows * row_floats, 16);
 }
 
 /* Adds the vectors of each channel of dy to its bias's sum. */
@@ -108,13 +107,12 @@ void add_chunk(__local float16 *rests, __local float *patch, __local float *grad
                                   row_floats};
     if (f->chunks_per_image > 1)
         clear(patch, a->patch_floats); /* padding is elsewhere */
-    fetch_gradient(gradient, dy + n * a->out_n, first_row, rows, f);
+    fetch_gradient(gradient, dy, n, first_row, rows, f);
     add_bias(rests, gradient, begin, &pixels, f);
     rests += a->k;
     for (int c = 0, tile = 0; c < a->c; c += a->chunk, tile += f->tiles) {
         const int channels = min(a->chunk, a->c - c), tiles = (channels * taps + TB - 1) / TB;
-        fetch_channels(patch, x + n * a->in_n + c * a->in_c, channels,
-                       a->first_h + first_row * a->step_h, a);
+        fetch_channels(patch, x, n, c, channels, a->first_h + first_row * a->step_h, a);
         for (int k = 0; k < a->k; k += KB) {
             __local float16 *rest = rests + (k * f->all_tiles + tile * KB) * TB;
             for (int i = 0; i < tiles; i++)

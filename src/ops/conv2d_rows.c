@@ -35,6 +35,7 @@ struct layout {
 static void lay_out_backward_data(const struct conv2d_args *a, struct conv2d_rows_args *t)
 {
     *t = (struct conv2d_rows_args){
+        .n = a->n,
         .c = a->k,
         .h = a->p,
         .w = a->q,
@@ -91,7 +92,7 @@ static size_t local_floats(const struct layout *l)
 static void divide(struct layout *l, int rows, int patch_floats, const struct conv2d_args *a,
                    const struct clg__reach *v, const struct clg__reach *u)
 {
-    enum { TAP_FLOATS = 4096 };
+    enum { TAP_FLOATS = 4096, SCRATCH_FLOATS = 64 };
     struct conv2d_rows_args *t = &l->args;
     const int taps = a->r * a->s, kb = l->tiling.kb;
     l->row_groups = clg__divide_up(v->outputs, clg__round_up(rows, l->tiling.vr));
@@ -103,6 +104,8 @@ static void divide(struct layout *l, int rows, int patch_floats, const struct co
     const int chunk = clg__at_most((int)(patch_floats / channel_floats), TAP_FLOATS / (taps * kb));
     t->chunk = chunk < 1 ? 1 : clg__at_most(chunk, t->c);
     l->patch = ((size_t)t->chunk * (size_t)channel_floats + 15) / 16 * 16;
+    if (l->patch < SCRATCH_FLOATS)
+        l->patch = SCRATCH_FLOATS;
     t->patch_floats = (int)l->patch; /* a problem for which that is too much is refused */
     l->taps = (size_t)t->chunk * (size_t)taps * (size_t)kb;
     l->places = (size_t)taps;
@@ -209,7 +212,7 @@ static struct work work_of(const struct layout *l)
 }
 
 /* Cycles of one core, in which it could make 64 operations: the sums, and what goes on around them.
- * Elements that are no part of a row of the tensor are moved one by one. Half of the tensors comes
+ * What is no part of a row of the tensor costs more to move. Half of the tensors comes
  * from a cache. */
 static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
                         const clg_device_info *device)
@@ -224,7 +227,7 @@ static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direct
     const double out = direction == CLG_CONV2D_FORWARD ? (double)clg__conv2d_y_count(a)
                                                        : (double)clg__conv2d_x_count(a);
     const double cycles = l.images * (0.55 * work.sums + PER_LOOP * work.loops) +
-                          (plain_in ? 0.2 : 1.2) * in + (plain_out ? 0.2 : 1.5) * out +
+                          (plain_in ? 0.2 : 0.5) * in + (plain_out ? 0.2 : 0.5) * out +
                           PER_GROUP * groups;
     const double bytes = 2.0 * ((double)clg__conv2d_x_count(a) + (double)clg__conv2d_y_count(a));
     return clg__conv2d_seconds(device, FLOP_PER_CYCLE * cycles, 1, 1) +

@@ -3,6 +3,7 @@
 void clg__rows_forward(const struct conv2d_args *a, struct conv2d_rows_args *t)
 {
     *t = (struct conv2d_rows_args){
+        .n = a->n,
         .c = a->c,
         .h = a->h,
         .w = a->w,
