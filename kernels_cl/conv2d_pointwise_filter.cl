@@ -84,16 +84,27 @@ __kernel void conv2d_pointwise_filter(OUT(float, partial), OUT(float, bias), IN(
         }
         for (int i = 0; i < count; i++)
             pack_pixel(packed + i * KV, AT(lanes) + lanes_at[i], a.lanes - lane);
+        /* The next chunk comes from memory while this one is multiplied: some of its lanes before
+         * each tile, its first rows during the last one. Where a row of pixels ends within a chunk
+         * that is a guess. */
+        const int lane_step = count > 1 ? lanes_at[1] - lanes_at[0] : 0;
+        const int row_step = count > 1 ? rows_at[1] - rows_at[0] : 0;
+        const int fetched = count * CT / (end_row - first_row) + 1;
+        int next = lanes_at[count - 1] + lane_step;
         for (int row = first_row; row < end_row; row += CT) {
+            for (int i = 0; i < fetched; i++, next += lane_step)
+                UNROLL_V for (int v = 0; v < KV; v++)
+                    PREFETCH(AT(lanes) + next + 16 * v);
             /* The last tile is moved back; what belongs to the tile before is not stored. */
             const int r = min(row, a.rows - CT);
+            const int ahead = row + CT < end_row ? 16 : count * row_step + first_row - r;
             float16 sums[CT][KV];
             UNROLL_C for (int i = 0; i < CT; i++)
                 UNROLL_V for (int v = 0; v < KV; v++)
                     sums[i][v] = 0.0f;
             for (int m = 0; m < count; m++) {
                 __global const float *from = AT(rows) + r + rows_at[m];
-                PREFETCH(from + 16);
+                PREFETCH(from + ahead);
                 float16 line[KV];
                 UNROLL_V for (int v = 0; v < KV; v++)
                     line[v] = packed[m * KV + v];

@@ -53,7 +53,7 @@ static void finish(struct layout *l, int row_groups, const clg_device_info *devi
     double tile = fmax(tiling.ct * tiling.kv, tiling.ct + tiling.kv) / 2.0;
     double product = (double)pixels * l->blocks * row_tiles * (tile + 1);
     double packing = (double)pixels * l->blocks * l->row_groups * (2 * tiling.kv + 8);
-    double joining = l->direct ? 0 : (double)l->slices * t->rows * t->lane_pitch / 16 * 3;
+    double joining = l->direct ? 0 : (double)l->slices * t->rows * t->lane_pitch / 16 * 6;
     double groups = (double)l->blocks * l->row_groups * l->slices;
     l->cycles = (product + packing + joining) * (1 + 0.25 * units / groups);
 }
