@@ -167,6 +167,22 @@ static void ops_reports_every_operation(void **state)
     program_expect_err(&run, 1, "no operation or shape has nothing in its name");
 }
 
+static void gemm_reports_every_algorithm(void **state)
+{
+    (void)state;
+    struct program_run run = PROGRAM("bench gemm --m 7 --n 300 --k 20 --batch 3 --ta --tb --bias "
+                                     "--shared-a --algo all --seconds 0 --json");
+    program_expect_out(&run, 0, "\"algo\": \"tiled\"");
+    program_expect_out(&run, 0, "\"estimate_ms\": ");
+    run = PROGRAM_WITH("CLGRAD_LOG=plan", "bench gemm --m 9 --tb --bias --algo tiled --seconds 0");
+    program_expect_out(&run, 0, "GFLOP/s");
+    program_expect_err(&run, 0,
+                       "to repeat: clgrad bench gemm --m 9 --n 256 --k 256 --batch 1 "
+                       "--tb --bias --algo tiled\n");
+    run = PROGRAM("bench gemm --algo quick");
+    program_expect_err(&run, 2, "no algorithm \"quick\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +194,7 @@ int main(void)
         cmocka_unit_test(conv2d_says_what_it_could_not_measure),
         cmocka_unit_test(step_reports_time_and_memory),
         cmocka_unit_test(ops_reports_every_operation),
+        cmocka_unit_test(gemm_reports_every_algorithm),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

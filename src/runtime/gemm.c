@@ -78,7 +78,7 @@ static size_t span_of(int rows, int columns, int ld, int64_t stride, int batch)
     return (size_t)elements * sizeof(float);
 }
 
-enum { KEY_SIZE = 320 };
+enum { KEY_SIZE = 320, COMMAND_SIZE = 200 };
 
 /* As far as times depend on it. alpha does not matter. */
 static void describe(const struct clg__gemm_problem *p, char key[KEY_SIZE])
@@ -89,10 +89,30 @@ static void describe(const struct clg__gemm_problem *p, char key[KEY_SIZE])
              (long long)p->stride_b, (long long)p->stride_c);
 }
 
-static struct clg__subject subject_of(const struct clg__gemm_problem *p, const char *key)
+/* The same, measured by the program; it takes matrices without gaps, one behind the other. */
+static const char *write_command(const struct clg__gemm_problem *p, char text[COMMAND_SIZE])
+{
+    const struct clg__gemm_problem dense =
+        clg__gemm_dense(p->m, p->n, p->k, p->transpose_a, p->transpose_b);
+    bool shared_a = p->batch > 1 && p->stride_a == 0;
+    bool gaps = p->lda != dense.lda || p->ldb != dense.ldb || p->ldc != dense.ldc;
+    bool apart = p->batch > 1 &&
+                 ((!shared_a && p->stride_a != (int64_t)p->m * p->k) ||
+                  p->stride_b != (int64_t)p->k * p->n || p->stride_c != (int64_t)p->m * p->n);
+    if (gaps || apart || p->bias == CLG__GEMM_BIAS_ROWS)
+        return NULL;
+    snprintf(text, COMMAND_SIZE, "clgrad bench gemm --m %d --n %d --k %d --batch %d%s%s%s%s", p->m,
+             p->n, p->k, p->batch, p->transpose_a ? " --ta" : "", p->transpose_b ? " --tb" : "",
+             shared_a ? " --shared-a" : "", p->bias ? " --bias" : "");
+    return text;
+}
+
+static struct clg__subject subject_of(const struct clg__gemm_problem *p, const char *key,
+                                      const char *repeat)
 {
     struct clg__subject subject = {
         .key = key,
+        .command = repeat,
         .flop = 2.0 * p->m * p->n * p->k * p->batch,
         .out = {span_of(p->m, p->n, p->ldc, p->stride_c, p->batch)},
         .in = {span_of(p->transpose_a ? p->k : p->m, p->transpose_a ? p->m : p->k, p->lda,
@@ -118,9 +138,9 @@ clg_status clg__gemm_create(clg_context *ctx, const struct clg__gemm_problem *pr
     gemm->ctx = clg__context_retain(ctx);
     gemm->problem = *problem;
     const struct clg__variant variant = {.problem = &gemm->problem};
-    char key[KEY_SIZE];
+    char key[KEY_SIZE], repeat[COMMAND_SIZE];
     describe(problem, key);
-    const struct clg__subject subject = subject_of(problem, key);
+    const struct clg__subject subject = subject_of(problem, key, write_command(problem, repeat));
     const struct clg__selection selection = {
         .what = "matrix product",
         .table = clg__gemm_algorithms,
