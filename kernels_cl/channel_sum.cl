@@ -3,9 +3,11 @@
  * Two passes in a fixed order, so that the bits do not depend on scheduling: items of the first sum
  * one chunk of at most CHUNK pixels, items of the second join the chunks of one channel in eight
  * running sums. No local memory. Channels first, an item sums one channel's contiguous values in
- * eight running sums; channels last, an item sums 16 neighbouring channels, pixel after pixel.
+ * eight running sums; channels last, an item sums neighbouring channels, pixel after pixel: 64 on
+ * CPU-like devices, in vectors, and four on GPU-like ones.
  */
 #include "common.clh"
+#include "elements.clh"
 
 #ifndef CHUNK
 #define CHUNK 1024
@@ -39,43 +41,58 @@ __kernel void channel_sum_first(OUT(float, partial), IN(float, dy), const int ch
                             min(CHUNK, pixels - start));
 }
 
-/* Chunks of all pixels of all images; item (chunk, 16 channels), the channels fastest. */
+#define EACH(v) __attribute__((opencl_unroll_hint(4))) for (int v = 0; v < 4; v++)
+
+/* The sums of four vectors of channels, `apart` floats from each other, over `steps` steps of
+ * `step` floats; of one vector over four times as many pixels, when each of the four is the next
+ * pixel. Runs of 32 steps are summed on their own first: errors stay those of short sums. */
+void sum_steps(VECTOR sum[4], __global const float *from, int apart, int steps, int step)
+{
+    EACH(v) sum[v] = 0.0f;
+    for (int run = 0; run < steps; run += 32) {
+        VECTOR part[4];
+        EACH(v) part[v] = 0.0f;
+        for (int s = run; s < min(run + 32, steps); s++)
+            EACH(v) part[v] += load_vector(from + s * step + v * apart, LANES);
+        EACH(v) sum[v] += part[v];
+    }
+}
+
+/* The sums of the channels of one vector over pixels; `left` floats up to the end of the tensor. A
+ * vector may reach into the next pixel: what it sums there does not matter. */
+VECTOR sum_pixels(__global const float *from, int channels, int pixels, int left)
+{
+    VECTOR sum[4];
+    const int whole = min(pixels, max(0, left - LANES + channels) / channels);
+    const int steps = whole / 4;
+    sum_steps(sum, from, channels, steps, 4 * channels);
+    VECTOR rest = 0.0f;
+    for (int p = 4 * steps; p < pixels; p++)
+        rest += load_vector(from + p * channels, min(LANES, left - p * channels));
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest;
+}
+
+/* Chunks of all pixels of all images; item (chunk, 4 vectors of channels), channels fastest. */
 __kernel void channel_sum_last(OUT(float, partial), IN(float, dy), const int channels,
                                const int pixels, const int chunks)
 {
     const uint i = get_global_id(0);
-    const int blocks = (channels + 15) / 16;
+    const int blocks = (channels - 1) / (4 * LANES) + 1;
     if (i >= (uint)blocks * chunks)
         return;
-    const int c0 = i % blocks * 16, chunk = i / blocks;
+    const int first = i % blocks * 4 * LANES, chunk = i / blocks;
     const int start = chunk * CHUNK, count = min(CHUNK, pixels - start);
-    const int there = min(16, channels - c0);
-    __global const float *from = AT(dy) + start * channels + c0;
-    float lanes[16];
-    for (int c = 0; c < there; c++)
-        lanes[c] = 0.0f;
-    /* Runs of 32 pixels are summed on their own first: errors stay those of short sums. */
-    float16 sum = 0.0f;
-    for (int run = 0; run < count; run += 32) {
-        const int end = min(run + 32, count);
-        if (there == 16) {
-            float16 part = 0.0f;
-            for (int p = run; p < end; p++)
-                part += vload16(0, from + p * channels);
-            sum += part;
-        } else {
-            for (int c = 0; c < there; c++) {
-                float part = 0.0f;
-                for (int p = run; p < end; p++)
-                    part += from[p * channels + c];
-                lanes[c] += part;
-            }
-        }
+    __global const float *from = AT(dy) + start * channels;
+    __global float *to = AT(partial) + chunk * channels;
+    if (first + 4 * LANES <= channels) {
+        VECTOR sum[4];
+        sum_steps(sum, from + first, LANES, count, channels);
+        EACH(v) store_vector(sum[v], to + first + v * LANES, LANES);
+        return;
     }
-    if (there == 16)
-        vstore16(sum, 0, lanes);
-    for (int c = 0; c < there; c++)
-        AT(partial)[(c0 + c) * chunks + chunk] = lanes[c];
+    for (int c = first; c < channels; c += LANES)
+        store_vector(sum_pixels(from + c, channels, count, (pixels - start) * channels - c), to + c,
+                     min(LANES, channels - c));
 }
 
 __kernel void channel_sum_join(OUT(float, out), IN(float, partial), const int channels,
@@ -88,19 +105,48 @@ __kernel void channel_sum_join(OUT(float, out), IN(float, partial), const int ch
     AT(out)[channel] = accumulate ? AT(out)[channel] + sum : sum;
 }
 
-/* y[n,k,pixel] += b[k], in the tensor's memory order. */
-__kernel void channel_add(OUT(float, y), IN(float, b), const int count, const int channels,
-                          const int pixels, const int channels_last)
+__kernel void channel_sum_join_last(OUT(float, out), IN(float, partial), const int channels,
+                                    const int chunks, const int accumulate)
 {
-    const uint i = get_global_id(0);
-    if (i < (uint)count)
-        AT(y)[i] += AT(b)[(channels_last ? i : i / pixels) % channels];
+    const int c = (int)get_global_id(0) * LANES;
+    if (c >= channels)
+        return;
+    const VECTOR sum = sum_pixels(AT(partial) + c, channels, chunks, chunks * channels - c);
+    const int left = min(LANES, channels - c);
+    VECTOR before = 0.0f;
+    if (accumulate)
+        before = load_vector(AT(out) + c, left);
+    store_vector(before + sum, AT(out) + c, left);
+}
+
+/* y[n,k,pixel] += b[k], in the tensor's memory order: rows of `width` elements, which are pixels
+ * channels last and planes channels first. */
+__kernel void channel_add(OUT(float, y), IN(float, b), const struct elements elements,
+                          const int channels, const int width, const int channels_last)
+{
+    __global float *to = AT(y);
+    __global const float *biases = AT(b);
+    const int begin = (int)get_global_id(0) * elements.own;
+    const int end = min(elements.count, begin + elements.own);
+    for (int i = begin; i < end;) {
+        const int row = i / width, column = i % width, run = min(width - column, end - i);
+        const VECTOR bias = channels_last ? 0.0f : biases[row % channels];
+        for (int k = 0; k < run; k += LANES) {
+            const int left = min(LANES, run - k);
+            const VECTOR value = load_vector(to + i + k, left);
+            store_vector(value + (channels_last ? load_vector(biases + column + k, left) : bias),
+                         to + i + k, left);
+        }
+        i += run;
+    }
 }
 
 /* out += in */
-__kernel void accumulate(OUT(float, out), IN(float, in), const int count)
+__kernel void accumulate(OUT(float, out), IN(float, in), const struct elements elements)
 {
-    const uint i = get_global_id(0);
-    if (i < (uint)count)
-        AT(out)[i] += AT(in)[i];
+    __global float *to = AT(out);
+    __global const float *from = AT(in);
+    EACH_VECTOR(i, left, elements,
+                const VECTOR sum = load_vector(to + i, left) + load_vector(from + i, left);
+                store_vector(sum, to + i, left))
 }

@@ -10,8 +10,8 @@
 #include "common.clh"
 #include "conv2d_depthwise_args.clh"
 #include "conv2d_phase.clh"
+#include "lanes.clh"
 #include "prefetch.clh"
-#include "vectors.clh"
 
 #ifndef PX
 #define PX 14
@@ -59,10 +59,10 @@ INLINE void store_tile(const struct tile *t, float16 *sums, int c, int skip, int
     if (t->skip == 0 && t->count == PX && skip == 0 && !accumulate) {
         if (t->stream) {
             UNROLL(PX) for (int i = 0; i < PX; i++)
-                stream16(sums[i], out + i * t->out_step);
+                stream_16(out + i * t->out_step, sums[i]);
         } else {
             UNROLL(PX) for (int i = 0; i < PX; i++)
-                store16(sums[i], out + i * t->out_step);
+                store_16(out + i * t->out_step, sums[i]);
         }
         return;
     }
@@ -71,10 +71,10 @@ INLINE void store_tile(const struct tile *t, float16 *sums, int c, int skip, int
         __global float *to = out + i * t->out_step;
         if (i >= t->skip && i < t->count) {
             if (accumulate)
-                value += load16(to);
+                value += load_16(to);
             if (skip)
-                value = select(load16(to), value, lanes >= skip);
-            store16(value, to);
+                value = select(load_16(to), value, lanes >= skip);
+            store_16(to, value);
         }
     }
 }
@@ -116,14 +116,14 @@ INLINE void add_rows(float16 *sums, const struct tile *t, __global const float *
             filter + ((t->h.first_tap + r * t->h.tap_step) * a->s + t->w.first_tap) * a->c + c;
         float16 taps[TAPS];
         UNROLL(TAPS) for (int s = 0; s < TAPS; s++)
-            taps[s] = load16(row_taps + s * t->w.tap_step * a->c);
+            taps[s] = load_16(row_taps + s * t->w.tap_step * a->c);
         __local float16 *row = cached + (slot * blocks + block) * COLUMNS;
         if (t->row + r < t->fresh) {
             UNROLL(COLUMNS) for (int j = 0; j < COLUMNS; j++)
                 add_column(sums, row[j], j, taps);
         } else {
             UNROLL(COLUMNS) for (int j = 0; j < COLUMNS; j++) {
-                const float16 x = load16(columns[r * COLUMNS + j] + c);
+                const float16 x = load_16(columns[r * COLUMNS + j] + c);
                 if (KEEP)
                     row[j] = x;
                 add_column(sums, x, j, taps);
@@ -142,17 +142,17 @@ INLINE void add_rows(float16 *sums, const struct tile *t, __global const float *
         __global const float *taps =
             filter + ((t->h.first_tap + r * t->h.tap_step) * a->s + t->w.first_tap) * a->c + c;
         for (int s = 0; s < t->w.taps; s++) {
-            const float16 tap = load16(taps + s * t->w.tap_step * a->c);
+            const float16 tap = load_16(taps + s * t->w.tap_step * a->c);
             const int first = t->column + s * t->w.in_step, last = first + (PX - 1) * t->step;
             __global const float *from = in + first * a->c;
             if (first >= 0 && last < a->in_w) {
                 UNROLL(PX) for (int i = 0; i < PX; i++)
-                    sums[i] = fma(load16(from + i * step), tap, sums[i]);
+                    sums[i] = fma(load_16(from + i * step), tap, sums[i]);
             } else {
                 UNROLL(PX) for (int i = 0; i < PX; i++) {
                     const int column = first + i * t->step;
                     if (column >= 0 && column < a->in_w)
-                        sums[i] = fma(load16(from + i * step), tap, sums[i]);
+                        sums[i] = fma(load_16(from + i * step), tap, sums[i]);
                 }
             }
         }
@@ -173,7 +173,7 @@ INLINE void make_tile(const struct tile *t, __local float16 *cached, __global co
     for (int done = first; done < end; done += 16) {
         const int c = min(done, a->c - 16);
         float16 sums[PX];
-        const float16 start = has_bias ? load16(b + c) : (float16)(0.0f);
+        const float16 start = has_bias ? load_16(b + c) : (float16)(0.0f);
         UNROLL(PX) for (int i = 0; i < PX; i++)
             sums[i] = start;
 #if TAPS > 0

@@ -11,7 +11,7 @@
 #include "pool2d_window.clh"
 #include "pool2d_element.clh"
 #include "pool2d_last.clh"
-#include "vectors.clh"
+#include "lanes.clh"
 
 INLINE void largest_of(__global float *y, __global const float *x, const struct taps taps,
                 const int vectors)
@@ -24,11 +24,11 @@ INLINE void largest_of(__global float *y, __global const float *x, const struct 
         for (int s = 0; s < taps.columns; s++)
             EACH(v, vectors)
             {
-                const float16 value = load16(x + r * taps.down + s * taps.right + 16 * v);
+                const float16 value = load_16(x + r * taps.down + s * taps.right + 16 * v);
                 largest[v] = value > largest[v] ? value : largest[v];
                 nan[v] |= value != value;
             }
-    EACH(v, vectors) store16(nan[v] ? (float16)NAN : largest[v], y + 16 * v);
+    EACH(v, vectors) store_16(y + 16 * v, nan[v] ? (float16)NAN : largest[v]);
 }
 
 /* Rows are summed on their own, which keeps the rounding error of large windows small. */
@@ -41,10 +41,10 @@ INLINE void average_of(__global float *y, __global const float *x, const struct 
     for (int r = 0; r < taps.rows; r++) {
         EACH(v, vectors) sum_of_row[v] = 0.0f;
         for (int s = 0; s < taps.columns; s++)
-            EACH(v, vectors) sum_of_row[v] += load16(x + r * taps.down + s * taps.right + 16 * v);
+            EACH(v, vectors) sum_of_row[v] += load_16(x + r * taps.down + s * taps.right + 16 * v);
         EACH(v, vectors) sum[v] += sum_of_row[v];
     }
-    EACH(v, vectors) store16(sum[v] * factor, y + 16 * v);
+    EACH(v, vectors) store_16(y + 16 * v, sum[v] * factor);
 }
 
 INLINE void value_of(__global float *y, __global const float *x, const struct taps taps,

@@ -11,7 +11,7 @@
 #include "pool2d_window.clh"
 #include "pool2d_element.clh"
 #include "pool2d_last.clh"
-#include "vectors.clh"
+#include "lanes.clh"
 
 /* What backward works on; x and y only for max. */
 struct gradients {
@@ -40,12 +40,12 @@ INLINE void give_tap(const struct gradients *g, float16 gradient[4], const float
     EACH(v, vectors)
     {
         const int to = at + 16 * v;
-        const float16 value = whole ? load16(g->x + to) : load16_before(g->x, to, g->end_x);
+        const float16 value = load_lanes(g->x + to, whole ? 16 : g->end_x - to);
         const int16 wins = nan ? value != value : value == largest[v];
         const float16 share = wins ? gradient[v] : (float16)0.0f;
         gradient[v] = wins ? (float16)0.0f : gradient[v];
         if (how != SKIP && (whole || to + 16 <= g->part.end))
-            store16(how == ADD ? load16(g->dx + to) + share : share, g->dx + to);
+            store_16(g->dx + to, how == ADD ? load_16(g->dx + to) + share : share);
     }
 }
 
@@ -109,16 +109,17 @@ INLINE int16 give_row(const struct gradients *g, int p, const int nan)
         int c = g->part.channels.begin;
         float16 largest[4], gradient[4];
         for (; !nan && c + 64 <= end; c += 64) {
-            EACH(v, 4) largest[v] = load16(g->y + pixel + c + 16 * v);
-            EACH(v, 4) gradient[v] = load16(g->dy + pixel + c + 16 * v);
+            EACH(v, 4) largest[v] = load_16(g->y + pixel + c + 16 * v);
+            EACH(v, 4) gradient[v] = load_16(g->dy + pixel + c + 16 * v);
             EACH(v, 4) nans |= largest[v] != largest[v];
             give(g, gradient, largest, taps, taps.first + c, shared, 4, 1);
         }
         for (; c < end; c += 16) {
-            largest[0] = load16_before(g->y, pixel + c, g->end_y);
+            largest[0] = load_lanes(g->y + pixel + c, g->end_y - pixel - c);
             const int16 is_nan = largest[0] != largest[0];
             const int16 gives = (LANE < channels - c) & (nan ? is_nan : -1);
-            gradient[0] = gives ? load16_before(g->dy, pixel + c, g->end_y) : (float16)0.0f;
+            const float16 all = load_lanes(g->dy + pixel + c, g->end_y - pixel - c);
+            gradient[0] = gives ? all : (float16)0.0f;
             nans |= is_nan;
             if (nan)
                 give_nans(g, gradient, largest, taps, taps.first + c);
@@ -139,14 +140,15 @@ INLINE void share_tap(const struct gradients *g, int pixel, int at, float factor
     for (; c + 64 <= end; c += 64)
         EACH(v, 4)
         {
-            const float16 share = load16(g->dy + pixel + c + 16 * v) * factor;
+            const float16 share = load_16(g->dy + pixel + c + 16 * v) * factor;
             __global float *to = g->dx + at + c + 16 * v;
-            store16(how == ADD ? load16(to) + share : share, to);
+            store_16(to, how == ADD ? load_16(to) + share : share);
         }
     for (; c < end && at + c + 16 <= g->part.end; c += 16) {
-        const float16 share = load16_before(g->dy, pixel + c, g->end_y) * factor;
+        const float16 share = load_lanes(g->dy + pixel + c, g->end_y - pixel - c) * factor;
         const float16 own = LANE < channels - c ? share : (float16)0.0f;
-        store16(how == ADD ? load16(g->dx + at + c) + own : own, g->dx + at + c);
+        __global float *to = g->dx + at + c;
+        store_16(to, how == ADD ? load_16(to) + own : own);
     }
 }
 

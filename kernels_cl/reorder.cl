@@ -9,18 +9,17 @@
 #include "common.clh"
 #include "elements.clh"
 #include "transpose.clh"
-#include "vectors.clh"
 
 /* A block of 16 x 16 elements, from `x` on to `y` on. */
 void move_block(__global float *y, __global const float *x, int rows, int columns, bool around)
 {
     float16 block[16], scratch[16];
-    UNROLL_16 for (int i = 0; i < 16; i++) block[i] = load16(x + (size_t)columns * i);
+    UNROLL_16 for (int i = 0; i < 16; i++) block[i] = load_16(x + (size_t)columns * i);
     TRANSPOSE_16(block, scratch)
     if (around) {
-        UNROLL_16 for (int i = 0; i < 16; i++) stream16(block[i], y + (size_t)rows * i);
+        UNROLL_16 for (int i = 0; i < 16; i++) stream_16(y + (size_t)rows * i, block[i]);
     } else {
-        UNROLL_16 for (int i = 0; i < 16; i++) store16(block[i], y + (size_t)rows * i);
+        UNROLL_16 for (int i = 0; i < 16; i++) store_16(y + (size_t)rows * i, block[i]);
     }
 }
 
@@ -31,10 +30,10 @@ void move_part(__global float *y, __global const float *x, int rows, int columns
 {
     float16 block[16], scratch[16];
     UNROLL_16 for (int i = 0; i < 16; i++) block[i] =
-        i < num_rows ? load16_before(x, columns * i, left_x) : (float16)0.0f;
+        i < num_rows ? load_lanes(x + columns * i, left_x - columns * i) : (float16)0.0f;
     TRANSPOSE_16(block, scratch)
     UNROLL_16 for (int i = 0; i < 16; i++) if (i < num_columns)
-        store16_before(block[i], y, rows * i, left_y);
+        store_lanes(y + rows * i, block[i], left_y - rows * i, 0);
 }
 
 /* Region (i, j) has region_rows rows, region_columns columns of x, both multiples of 16; the last

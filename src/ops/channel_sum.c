@@ -1,8 +1,10 @@
 #include "ops/channel_sum.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "ops/elements.h"
 
 enum { CHUNK = 512 }; /* pixels an item of the first pass sums; the kernel's -D CHUNK */
 
@@ -10,7 +12,9 @@ struct clg__channel_sum {
     int64_t count;
     int channels, pixels;
     int chunks_per_image, chunks;
+    int lanes; /* floats of a vector */
     bool channels_last;
+    struct clg__elements elements;
     struct clg__kernel *first, *join, *add, *accumulate;
 };
 
@@ -29,12 +33,15 @@ clg_status clg__channel_sum_create(clg_context *ctx, const clg_tensor_desc *desc
     sum->chunks = (int)desc->dims[0] * sum->chunks_per_image;
     if (sum->channels_last) /* a chunk may hold the end of one image and the start of the next */
         sum->chunks = (int)((desc->dims[0] * sum->pixels + CHUNK - 1) / CHUNK);
-    static const char options[] = "-DCHUNK=512";
+    sum->elements = clg__elements_of(ctx, sum->count, 2);
+    sum->lanes = clg__elements_lanes(ctx);
+    char options[64];
+    snprintf(options, sizeof options, "-DCHUNK=%d %s", CHUNK, clg__elements_options(ctx));
     const struct {
         const char *name;
         struct clg__kernel **kernel;
     } kernels[] = {{sum->channels_last ? "channel_sum_last" : "channel_sum_first", &sum->first},
-                   {"channel_sum_join", &sum->join},
+                   {sum->channels_last ? "channel_sum_join_last" : "channel_sum_join", &sum->join},
                    {"channel_add", &sum->add},
                    {"accumulate", &sum->accumulate}};
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
@@ -65,12 +72,24 @@ size_t clg__channel_sum_workspace(const struct clg__channel_sum *sum)
     return (size_t)sum->channels * (size_t)sum->chunks * sizeof(float);
 }
 
+/* One item for each of n, and as groups of a CPU-like device, which does not share out less. */
+static struct clg__grid items(const struct clg__channel_sum *sum, int64_t n)
+{
+    return sum->lanes == 1 ? clg__grid_1d(n) : (struct clg__grid){1, {(size_t)n}, {1}};
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
 static clg_status enqueue_chunks(struct clg__channel_sum *sum, struct clg__stream *stream,
                                  struct clg__mem partial, struct clg__mem in)
 {
     const int64_t chunks = sum->chunks;
     if (sum->channels_last)
-        return CLG__LAUNCH(stream, sum->first, clg__grid_1d((sum->channels + 15) / 16 * chunks),
+        return CLG__LAUNCH(stream, sum->first,
+                           items(sum, ceil_div(sum->channels, 4 * sum->lanes) * chunks),
                            clg__arg_mem(partial), clg__arg_mem(in), clg__arg_int(sum->channels),
                            clg__arg_int(sum->count / sum->channels), clg__arg_int(chunks));
     return CLG__LAUNCH(stream, sum->first, clg__grid_1d(sum->channels * chunks),
@@ -84,22 +103,25 @@ clg_status clg__channel_sum_enqueue(struct clg__channel_sum *sum, struct clg__st
                                     struct clg__mem workspace, bool accumulate)
 {
     CLG__TRY(enqueue_chunks(sum, stream, workspace, in));
-    return CLG__LAUNCH(stream, sum->join, clg__grid_1d(sum->channels), clg__arg_mem(out),
-                       clg__arg_mem(workspace), clg__arg_int(sum->channels),
-                       clg__arg_int(sum->chunks), clg__arg_int(accumulate));
+    struct clg__grid grid = sum->channels_last ? items(sum, ceil_div(sum->channels, sum->lanes))
+                                               : clg__grid_1d(sum->channels);
+    return CLG__LAUNCH(stream, sum->join, grid, clg__arg_mem(out), clg__arg_mem(workspace),
+                       clg__arg_int(sum->channels), clg__arg_int(sum->chunks),
+                       clg__arg_int(accumulate));
 }
 
 clg_status clg__channel_add_enqueue(struct clg__channel_sum *sum, struct clg__stream *stream,
                                     struct clg__mem y, struct clg__mem b)
 {
-    return CLG__LAUNCH(stream, sum->add, clg__grid_1d(sum->count), clg__arg_mem(y), clg__arg_mem(b),
-                       clg__arg_int(sum->count), clg__arg_int(sum->channels),
-                       clg__arg_int(sum->pixels), clg__arg_int(sum->channels_last));
+    return CLG__LAUNCH(stream, sum->add, sum->elements.grid, clg__arg_mem(y), clg__arg_mem(b),
+                       clg__arg_elements(&sum->elements), clg__arg_int(sum->channels),
+                       clg__arg_int(sum->channels_last ? sum->channels : sum->pixels),
+                       clg__arg_int(sum->channels_last));
 }
 
 clg_status clg__accumulate_enqueue(struct clg__channel_sum *sum, struct clg__stream *stream,
                                    struct clg__mem out, struct clg__mem in)
 {
-    return CLG__LAUNCH(stream, sum->accumulate, clg__grid_1d(sum->count), clg__arg_mem(out),
-                       clg__arg_mem(in), clg__arg_int(sum->count));
+    return CLG__LAUNCH(stream, sum->accumulate, sum->elements.grid, clg__arg_mem(out),
+                       clg__arg_mem(in), clg__arg_elements(&sum->elements));
 }

@@ -4,6 +4,11 @@
  * be more items than keep all units evenly busy. */
 enum { LANES = 16, LEAST_OWN = 4096, ITEMS_PER_UNIT = 32 };
 
+int clg__elements_lanes(const clg_context *ctx)
+{
+    return ctx->info.family == CLG_FAMILY_GPU ? 1 : LANES;
+}
+
 const char *clg__elements_options(const clg_context *ctx)
 {
     return ctx->info.family == CLG_FAMILY_GPU ? "-DLANES=1" : "-DLANES=16";

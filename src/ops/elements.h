@@ -12,7 +12,8 @@ struct clg__elements {
     struct clg__grid grid;
 };
 
-/* -D for kernels that include elements.clh, a literal. */
+/* LANES, and the -D of it for kernels that include elements.clh, a literal. */
+int clg__elements_lanes(const clg_context *ctx);
 const char *clg__elements_options(const clg_context *ctx);
 
 /* For `count` elements in each of `tensors` tensors, inputs and outputs. */
