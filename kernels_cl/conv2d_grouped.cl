@@ -15,6 +15,9 @@
 #ifndef KV
 #define KV 1
 #endif
+#ifndef STEP_W
+#define STEP_W 1 /* input columns from one output to the next */
+#endif
 
 #define LANES (16 * KV)
 #define UNROLL_P __attribute__((opencl_unroll_hint(PX)))
@@ -26,23 +29,22 @@ void make_tile(__global float *y, __local const float *patch, __global const flo
                int begin, int end, int outputs, __global const float *bias, int has_bias,
                int accumulate, const struct conv2d_grouped_args *a)
 {
-    const int cell = CELL(a->blocks), step = a->step_w * cell, inputs = a->blocks.inputs;
     float16 sums[PX][KV];
     UNROLL_P for (int i = 0; i < PX; i++)
         UNROLL_V for (int v = 0; v < KV; v++) sums[i][v] = 0.0f;
     for (int r = 0; r < a->taps_h; r++) {
         if (row + r * a->tap_h < 0 || row + r * a->tap_h >= a->h) {
-            taps += a->taps_w * inputs * LANES;
+            taps += a->taps_w * INPUTS * LANES;
             continue;
         }
         for (int s = 0; s < a->taps_w; s++) {
-            __local const float *from = patch + (r * a->tap_h * a->columns + s * a->tap_w) * cell;
-            for (int j = 0; j < inputs; j++, taps += LANES) {
+            __local const float *from = patch + (r * a->tap_h * a->columns + s * a->tap_w) * CELL;
+            for (int j = 0; j < INPUTS; j++, taps += LANES) {
                 float16 w[KV];
                 UNROLL_V for (int v = 0; v < KV; v++) w[v] = vload16(v, taps);
                 UNROLL_P for (int i = 0; i < PX; i++)
                     UNROLL_V for (int v = 0; v < KV; v++)
-                        sums[i][v] = fma(FACTOR(from + i * step, j), w[v], sums[i][v]);
+                        sums[i][v] = fma(FACTOR(from + i * STEP_W * CELL, j), w[v], sums[i][v]);
             }
         }
     }
@@ -66,7 +68,7 @@ __kernel void conv2d_grouped(OUT(float, y), IN(float, x), IN(float, filter), IN(
 {
     const int band = get_group_id(0) / a.spans, span = get_group_id(0) % a.spans;
     const int n = get_group_id(1), block = get_group_id(2);
-    const int cell = CELL(a.blocks), pitch = a.blocks.groups * a.blocks.inputs;
+    const int pitch = a.blocks.groups * INPUTS;
     const int first_p = band * a.rows, rows = min(a.rows, a.p - first_p);
     const int end_q = min((span + 1) * a.span, a.q);
     const int first_q = min(span * a.span, max(a.q - PX, 0));
@@ -74,18 +76,18 @@ __kernel void conv2d_grouped(OUT(float, y), IN(float, x), IN(float, filter), IN(
     const int k = first_output(&a.blocks, block), outputs = num_outputs(&a.blocks, block);
     const int patch_rows = (rows - 1) * a.step_h + (a.taps_h - 1) * a.tap_h + 1;
     __global const float *taps =
-        AT(filter) + block * a.taps_h * a.taps_w * a.blocks.inputs * LANES;
+        AT(filter) + block * a.taps_h * a.taps_w * INPUTS * LANES;
     if (a.taps_h > 0)
         fetch_cells(patch, AT(x) + image, a.n * a.h * a.w * pitch - image, patch_rows, a.columns,
-                    a.first_h + first_p * a.step_h, a.first_w + first_q * a.step_w, a.h, a.w,
-                    pitch, cell);
+                    a.first_h + first_p * a.step_h, a.first_w + first_q * STEP_W, a.h, a.w,
+                    pitch);
     for (int j = 0; j < rows; j++) {
         const int p = first_p + j;
         __global float *to = AT(y) + a.out_first + n * a.out_image + p * a.out_row + k;
         for (int done = span * a.span; done < end_q; done += PX) {
             const int q = max(min(done, a.q - PX), 0); /* the last tile is moved left */
             make_tile(to + q * a.out_column,
-                      patch + (j * a.step_h * a.columns + (q - first_q) * a.step_w) * cell, taps,
+                      patch + (j * a.step_h * a.columns + (q - first_q) * STEP_W) * CELL, taps,
                       a.first_h + p * a.step_h, done - q, end_q - q, outputs, AT(b) + k, has_bias,
                       accumulate, &a);
         }
@@ -96,9 +98,9 @@ __kernel void conv2d_grouped(OUT(float, y), IN(float, x), IN(float, filter), IN(
 __kernel void conv2d_grouped_pack(OUT(float, packed), IN(float, w),
                                   const struct conv2d_grouped_pack_args a)
 {
-    const int row = get_global_id(0), inputs = a.blocks.inputs;
-    const int term = row % inputs, tap = row / inputs % (a.taps_h * a.taps_w);
-    const int block = row / inputs / (a.taps_h * a.taps_w);
+    const int row = get_global_id(0);
+    const int term = row % INPUTS, tap = row / INPUTS % (a.taps_h * a.taps_w);
+    const int block = row / INPUTS / (a.taps_h * a.taps_w);
     const int place = (a.first_h + tap / a.taps_w * a.step_h) * a.s + a.first_w +
                       tap % a.taps_w * a.step_w;
     const int count = num_outputs(&a.blocks, block);

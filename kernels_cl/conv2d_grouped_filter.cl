@@ -19,20 +19,20 @@
 #define LANES (16 * KV)
 #define UNROLL_C __attribute__((opencl_unroll_hint(CT)))
 #define UNROLL_V __attribute__((opencl_unroll_hint(KV)))
-#define FACTOR_SIZE (INPUTS > 0 ? 16 : 1)
+#define FACTOR_SIZE (TOGETHER ? 16 : 1)
 
 /* Adds one chunk to CT sums; those below `skip` belong to the tile before and are not stored. */
 void add_tile(__global float *partial, int skip, __local const float *x, __global const float *dy,
               int left, int rows, int first, const struct conv2d_grouped_filter_args *a)
 {
-    const int cell = CELL(a->blocks), pitch = a->blocks.groups * a->blocks.outputs;
+    const int pitch = a->blocks.groups * a->blocks.outputs;
     float16 sums[CT][KV];
     UNROLL_C for (int i = 0; i < CT; i++)
         UNROLL_V for (int v = 0; v < KV; v++)
             sums[i][v] = first ? (float16)(0.0f) : vload16(i * KV + v, partial);
     for (int row = 0; row < rows; row++) {
-        __local const float *from = x + row * a->stride_h * a->columns * cell;
-        for (int q = 0; q < a->q; q++, dy += pitch, left -= pitch, from += a->stride_w * cell) {
+        __local const float *from = x + row * a->stride_h * a->columns * CELL;
+        for (int q = 0; q < a->q; q++, dy += pitch, left -= pitch, from += a->stride_w * CELL) {
             float16 d[KV]; /* lanes behind the block's outputs are never read */
             UNROLL_V for (int v = 0; v < KV; v++) d[v] = load_lanes(dy + v * 16, left - v * 16);
             UNROLL_C for (int i = 0; i < CT; i++)
@@ -50,13 +50,12 @@ __kernel void conv2d_grouped_filter(OUT(float, partial), IN(float, x), IN(float,
                                     __local float *patch)
 {
     const int block = get_group_id(0), slice = get_group_id(1);
-    const int inputs = a.blocks.inputs, cell = CELL(a.blocks);
-    const int x_pitch = a.blocks.groups * inputs, dy_pitch = a.blocks.groups * a.blocks.outputs;
+    const int x_pitch = a.blocks.groups * INPUTS, dy_pitch = a.blocks.groups * a.blocks.outputs;
     const int k = first_output(&a.blocks, block);
-    const int chunks = a.n * a.chunks_per_image, span = a.taps_at_once * inputs;
+    const int chunks = a.n * a.chunks_per_image, span = a.taps_at_once * INPUTS;
     const int first = slice * a.chunks_per_slice, end = min(first + a.chunks_per_slice, chunks);
     __global float *sums = AT(partial) + (ulong)(slice * a.blocks.count + block) * a.r * a.s *
-                                             inputs * LANES;
+                                             INPUTS * LANES;
     for (int chunk = first; chunk < end; chunk++) {
         const int n = chunk / a.chunks_per_image, p = chunk % a.chunks_per_image * a.rows;
         const int rows = min(a.rows, a.p - p);
@@ -64,13 +63,13 @@ __kernel void conv2d_grouped_filter(OUT(float, partial), IN(float, x), IN(float,
         const int at = (n * a.p + p) * a.q * dy_pitch + k;
         fetch_cells(patch, AT(x) + image, a.n * a.h * a.w * x_pitch - image,
                     (rows - 1) * a.stride_h + (a.r - 1) * a.dilation_h + 1, a.columns,
-                    p * a.stride_h - a.pad_top, -a.pad_left, a.h, a.w, x_pitch, cell);
+                    p * a.stride_h - a.pad_top, -a.pad_left, a.h, a.w, x_pitch);
         for (int tap = 0; tap < a.r * a.s; tap += a.taps_at_once) {
             __local const float *from = patch + (tap / a.s * a.dilation_h * a.columns +
-                                                 tap % a.s * a.dilation_w) * cell;
+                                                 tap % a.s * a.dilation_w) * CELL;
             for (int done = 0; done < span; done += CT) {
                 const int i = min(done, span - CT);
-                add_tile(sums + (tap * inputs + i) * LANES, done - i, from + i * FACTOR_SIZE,
+                add_tile(sums + (tap * INPUTS + i) * LANES, done - i, from + i * FACTOR_SIZE,
                          AT(dy) + at, a.n * a.p * a.q * dy_pitch - at, rows,
                          chunk == first, &a);
             }

@@ -5,7 +5,9 @@
  */
 #include "ops/conv2d_grouped.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/ints.h"
@@ -254,9 +256,11 @@ static clg_status grouped_prepare(clg_context *ctx, const struct conv2d_args *a,
     if (!state)
         return clg__fail_alloc("a grouped convolution");
     state->launches = lay_out(a, direction, &ctx->info);
-    char options[80];
-    clg__conv2d_grouped_options(&state->launches.items[0].args.blocks, "PX", state->launches.px,
-                                options, sizeof options);
+    const struct conv2d_grouped_args *args = &state->launches.items[0].args;
+    char options[128];
+    clg__conv2d_grouped_options(&args->blocks, "PX", state->launches.px, options, sizeof options);
+    size_t used = strlen(options);
+    snprintf(options + used, sizeof options - used, " -DSTEP_W=%d", args->step_w);
     clg_status status;
     CLG__TRY_GOTO(
         clg__kernel_create(ctx, "conv2d_grouped", "conv2d_grouped", options, &state->tile));

@@ -39,9 +39,9 @@ int clg__conv2d_grouped_cell(const struct conv2d_grouped_blocks *blocks)
 void clg__conv2d_grouped_options(const struct conv2d_grouped_blocks *blocks, const char *name,
                                  int value, char *options, size_t size)
 {
-    bool several = blocks->together > 1;
-    snprintf(options, size, "-D%s=%d -DKV=%d -DINPUTS=%d -DOUTPUTS=%d", name, value,
-             blocks->lanes / VECTOR, several ? blocks->inputs : 0, several ? blocks->outputs : 1);
+    bool together = blocks->together > 1;
+    snprintf(options, size, "-D%s=%d -DKV=%d -DINPUTS=%d -DOUTPUTS=%d -DTOGETHER=%d", name, value,
+             blocks->lanes / VECTOR, blocks->inputs, together ? blocks->outputs : 1, together);
 }
 
 bool clg__conv2d_grouped_supports(const struct conv2d_args *args, const clg_device_info *device,

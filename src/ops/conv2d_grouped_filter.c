@@ -125,7 +125,7 @@ static clg_status grouped_prepare(clg_context *ctx, const struct conv2d_args *a,
     if (!state)
         return clg__fail_alloc("a grouped filter gradient");
     state->layout = lay_out(a, &ctx->info);
-    char options[80];
+    char options[128];
     clg__conv2d_grouped_options(&state->layout.args.blocks, "CT", state->layout.ct, options,
                                 sizeof options);
     clg_status status;
