@@ -62,10 +62,30 @@ void pack_columns(__local float16 *panel, __global const float *b, const int ld,
     }
 }
 
+/* sums[i] = the sum of a[i row_step + d depth_step] over d < depth, or that added to it. */
+void sum_rows(__global float *sums, __global const float *a, const int rows, const int row_step,
+              const int depth, const int depth_step, const int keep)
+{
+    int i = 0;
+    if (row_step == 1)
+        for (; i < rows; i += 16) {
+            float16 total = 0.0f;
+            for (int d = 0; d < depth; d++)
+                total += load_lanes(a + i + d * depth_step, rows - i);
+            store_lanes(sums + i, total, rows - i, keep);
+        }
+    for (; i < rows; i++) {
+        float total = 0.0f;
+        for (int d = 0; d < depth; d++)
+            total += a[i * row_step + d * depth_step];
+        sums[i] = keep ? sums[i] + total : total;
+    }
+}
+
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void gemm_tiled_cpu(OUT(float, c), IN(float, a), IN(float, b), IN(float, bias),
                              const struct gemm_args g, const long stride_a, const long stride_b,
-                             const long stride_c, __local float16 *panel)
+                             const long stride_c, OUT(float, sums_a), __local float16 *panel)
 {
     __local float16 edge[ROWS * VECTORS]; /* a tile that is not stored as it is */
     const int z = get_group_id(2), batch = z / g.slices, slice = z - batch * g.slices;
@@ -86,6 +106,9 @@ __kernel void gemm_tiled_cpu(OUT(float, c), IN(float, a), IN(float, b), IN(float
             pack_columns(panel, from_b + k, g.ldb, depth, columns);
         else
             pack_rows(panel, from_b + k * g.ldb, g.ldb, depth, columns);
+        if (g.sums && get_group_id(0) == 0)
+            sum_rows(AT(sums_a) + row, from_a + k * depth_step, rows, row_step, depth, depth_step,
+                     keep);
         for (int r = 0; r < rows; r += ROWS) {
             __global const float *from[ROWS];
             float16 sums[ROWS][VECTORS];

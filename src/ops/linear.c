@@ -232,9 +232,17 @@ clg_status clg_linear_backward_data(clg_linear *plan, clg_tensor *dx, const clg_
 static clg_status run_weight(clg_linear *plan, struct clg__stream *stream, clg_tensor *dw,
                              clg_tensor *db, const clg_tensor *x, const clg_tensor *dy)
 {
+    struct clg__gemm *product = plan->products[CLG_LINEAR_BACKWARD_WEIGHT];
+    const bool together = dw && clg__gemm_sums_a(product); /* db: the sums of dy^T's rows */
+    const struct clg__operands operands = {
+        .out = {clg__tensor_mem(dw), clg__tensor_mem(together ? db : NULL)},
+        .in = {clg__tensor_mem(dy), clg__tensor_mem(x)},
+        .workspace = stream->workspace,
+        .accumulate = stream->accumulate,
+    };
     if (dw)
-        CLG__TRY(multiply(plan, CLG_LINEAR_BACKWARD_WEIGHT, stream, dw, dy, x, NULL));
-    if (db)
+        CLG__TRY(clg__gemm_enqueue(product, stream, &operands));
+    if (db && !together)
         CLG__TRY(clg__channel_sum_enqueue(plan->column_sums, stream, clg__tensor_mem(db),
                                           clg__tensor_mem(dy), stream->workspace,
                                           stream->accumulate));

@@ -178,6 +178,12 @@ bool clg__gemm_fuses_relu(const struct clg__gemm *gemm)
     return gemm->instance.algorithm->fuses_relu;
 }
 
+bool clg__gemm_sums_a(const struct clg__gemm *gemm)
+{
+    return gemm->instance.algorithm->sums_bias && gemm->ctx->info.family == CLG_FAMILY_CPU &&
+           gemm->problem.batch == 1;
+}
+
 size_t clg__gemm_workspace(const struct clg__gemm *gemm)
 {
     return gemm->instance.workspace;

@@ -66,6 +66,10 @@ const char *clg__gemm_algorithm(const struct clg__gemm *gemm); /* its name */
  * where it does not, the caller has to. */
 bool clg__gemm_fuses_relu(const struct clg__gemm *gemm);
 
+/* Whether the algorithm also gives the sums of op(A)'s rows, m values in out[1], when that is not
+ * NULL; `accumulate` holds for them, too. For a single product. */
+bool clg__gemm_sums_a(const struct clg__gemm *gemm);
+
 /* Bytes of operands.workspace. Memory at the very start of an OpenCL object serves best: CLBlast
  * takes an object without an offset, for another place a sub-buffer is made at the first run. */
 size_t clg__gemm_workspace(const struct clg__gemm *gemm);

@@ -239,6 +239,7 @@ static struct gemm_args args_of(const struct clg__gemm_tiles *tiles,
         .span = even_part(p->k, slices, STEP),
         .bias = slices > 1 || !operands->in[2].object ? 0 : (int)p->bias,
         .accumulate = slices > 1 ? 0 : operands->accumulate,
+        .sums = slices == 1 && operands->out[1].object != NULL,
         .relu = slices > 1 ? 0 : p->relu,
         .alpha = slices > 1 ? 1 : p->alpha,
     };
@@ -266,11 +267,12 @@ clg_status clg__gemm_tiles_enqueue(struct clg__gemm_tiles *tiles, struct clg__st
         clg__arg_long(p->stride_a),
         clg__arg_long(p->stride_b),
         clg__arg_long(slices > 1 ? (int64_t)p->m * p->n : p->stride_c),
+        clg__arg_mem(operands->out[1]),
         clg__arg_local(cpu_local_bytes(tiles->tiling.vectors, args.depth)),
     };
     const size_t count = sizeof launched / sizeof launched[0];
-    bool cpu = tiles->tiling.depth > 0; /* its kernel takes the panel's memory, too */
-    return clg__launch(stream, tiles->kernel, grid, launched, cpu ? count : count - 1);
+    bool cpu = tiles->tiling.depth > 0; /* its kernel takes the sums and the panel's memory, too */
+    return clg__launch(stream, tiles->kernel, grid, launched, cpu ? count : count - 2);
 }
 
 /* ---- The algorithm without slices ---- */
@@ -308,6 +310,7 @@ const struct clg__algorithm clg__gemm_tiled = {
     .name = "tiled",
     .exact = true,
     .fuses_relu = true,
+    .sums_bias = true,
     .supports = tiled_supports,
     .cost = tiled_cost,
     .prepare = tiled_prepare,
