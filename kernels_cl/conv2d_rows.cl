@@ -18,6 +18,13 @@
 #define VC 2
 #endif
 
+/* Floats from one vector of a row to the next; two may overlap, so that both are whole. */
+#if VC == 2
+#define APART(t) (t)->apart
+#else
+#define APART(t) 16
+#endif
+
 #define UNROLL(n) __attribute__((opencl_unroll_hint(n)))
 
 /* The taps of each pair of phases, [channel][tap][KB], one pair behind the other; zeros behind the
@@ -46,6 +53,7 @@ struct tile {
     int taps;                       /* of the pair of phases; those that meet the image: */
     int first_tap, end_tap;
     int sums_channel, sums_row;     /* floats of `sums` from one channel or row to the next */
+    int apart;                      /* columns from one of two vectors to the other */
 };
 
 /* Where a tile's results go when they need no rest in `sums`. */
@@ -71,7 +79,8 @@ void make_tile(__local float *sums, __global float *y, __global const float *bia
             UNROLL(VC) for (int v = 0; v < VC; v++)
                 sum[k][r][v] =
                     begin ? (float16)(0.0f)
-                          : vload16(v, sums + k * t->sums_channel + r * t->sums_row);
+                          : vload16(0, sums + k * t->sums_channel + r * t->sums_row +
+                                       v * APART(t));
     for (int c = 0; c < channels; c++) {
         __local const float *filter = taps + (c * t->taps + t->first_tap) * KB;
         __local const float *from = patch + c * t->channel_floats;
@@ -83,7 +92,7 @@ void make_tile(__local float *sums, __global float *y, __global const float *bia
                 w[k] = filter[k];
             UNROLL(VR) for (int r = 0; r < VR; r++)
                 UNROLL(VC) for (int v = 0; v < VC; v++) {
-                    const float16 x = vload16(v, at + r * t->row_floats);
+                    const float16 x = vload16(0, at + r * t->row_floats + v * APART(t));
                     UNROLL(KB) for (int k = 0; k < KB; k++)
                         sum[k][r][v] = fma(w[k], x, sum[k][r][v]);
                 }
@@ -91,7 +100,7 @@ void make_tile(__local float *sums, __global float *y, __global const float *bia
             float16 x[VR][VC];
             UNROLL(VR) for (int r = 0; r < VR; r++)
                 UNROLL(VC) for (int v = 0; v < VC; v++)
-                    x[r][v] = vload16(v, at + r * t->row_floats);
+                    x[r][v] = vload16(0, at + r * t->row_floats + v * APART(t));
             UNROLL(KB) for (int k = 0; k < KB; k++)
                 UNROLL(VR) for (int r = 0; r < VR; r++)
                     UNROLL(VC) for (int v = 0; v < VC; v++)
@@ -105,10 +114,10 @@ void make_tile(__local float *sums, __global float *y, __global const float *bia
             UNROLL(VC) for (int v = 0; v < VC; v++) {
                 if (!direct)
                     *(__local vector_anywhere *)(sums + k * t->sums_channel + r * t->sums_row +
-                                                 v * 16) = sum[k][r][v];
+                                                 v * APART(t)) = sum[k][r][v];
                 else if (k < to->there && r < to->rows)
-                    store_lanes(y + k * to->channel + r * to->row + v * 16,
-                                finish(sum[k][r][v] + b, to->relu), to->columns - v * 16,
+                    store_lanes(y + k * to->channel + r * to->row + v * APART(t),
+                                finish(sum[k][r][v] + b, to->relu), to->columns - v * APART(t),
                                 to->accumulate);
             }
     }
@@ -195,6 +204,8 @@ void make_phase(__local float *sums, __global float *y, __global const float *bi
     tile.taps = v->taps * u->taps;
     tile.sums_row = a->width;
     tile.sums_channel = a->phases_h * a->phases_w * a->group_rows * a->width;
+    /* What is added to must not be stored twice. */
+    tile.apart = u->outputs > 16 && u->outputs < 32 && !target.accumulate ? u->outputs - 16 : 16;
     const int rows = min(a->group_rows, v->outputs - first_row);
     for (int r = 0; r < rows; r += VR) {
         /* The input rows of tap row 0, for the first and the last row of the tile. */
@@ -214,39 +225,57 @@ void make_phase(__local float *sums, __global float *y, __global const float *bi
     }
 }
 
+/* All tiles of some input channels for KB result channels; `taps` are theirs. */
+void make_block(__local float *sums, __global float *y, __global const float *bias,
+                __local const float *patch, __local const float *taps, __local const int *places,
+                int channels, int begin, int first_row, const struct target *target,
+                const struct conv2d_rows_args *a)
+{
+    const int direct = a->chunk >= a->c && a->out_w == 1 && a->phases_h * a->phases_w == 1;
+    for (int phase = 0; phase < a->phases_h * a->phases_w; phase++) {
+        const struct conv2d_phase v = a->rows[phase / a->phases_w];
+        const struct conv2d_phase u = a->columns[phase % a->phases_w];
+        make_phase(sums + phase * a->group_rows * a->width, y, bias, patch, taps, places, channels,
+                   begin, direct, first_row, target, &v, &u, a);
+        taps += channels * v.taps * u.taps * KB;
+        places += v.taps * u.taps;
+    }
+}
+
 __kernel void conv2d_rows(OUT(float, y), IN(float, x), IN(float, filter), IN(float, bias),
                           const struct conv2d_rows_args a, const int has_bias,
                           const int accumulate, __local float *patch, __local float *taps,
                           __local int *places, __local float *sums)
 {
-    const int first_row = get_group_id(0) * a.group_rows, n = get_group_id(1);
+    const int first_row = get_group_id(0) * a.group_rows;
+    const int first_n = get_group_id(1) * a.images, end_n = min(first_n + a.images, a.n);
     const int direct = a.chunk >= a.c && a.out_w == 1 && a.phases_h * a.phases_w == 1;
-    const int phase_floats = a.group_rows * a.width, phases = a.phases_h * a.phases_w;
-    __global float *out = AT(y) + n * a.out_n;
+    const int channel_floats = a.phases_h * a.phases_w * a.group_rows * a.width;
+    const int kept = a.kept_floats > 0; /* a block's filter stays for all images */
     for (int i = 0; i < a.patch_floats; i += 16) /* padding has the same place in each chunk */
         *(__local vector_anywhere *)(patch + i) = 0.0f;
     make_places(places, &a);
-    for (int c = 0; c < a.c; c += a.chunk) {
-        const int channels = min(a.chunk, a.c - c);
-        fetch_channels(patch, AT(x), n, c, channels, a.first_h + first_row * a.step_h, &a);
-        for (int k = 0; k < a.k; k += KB) {
-            const struct target target = {a.k - k, 0,        0,      a.out_k,
-                                          a.out_h, has_bias, a.relu, accumulate};
-            __local float *block = sums + k * phases * phase_floats;
-            __local const float *filters = taps;
-            __local const int *at = places;
-            fetch_taps(taps, AT(filter) + k * a.filter_k + c * a.filter_c, channels, a.k - k, &a);
-            for (int phase = 0; phase < phases; phase++) {
-                const struct conv2d_phase v = a.rows[phase / a.phases_w];
-                const struct conv2d_phase u = a.columns[phase % a.phases_w];
-                make_phase(block + phase * phase_floats,
-                           out + k * a.out_k + first_row * a.out_h, AT(bias) + k, patch, filters,
-                           at, channels, c == 0, direct, first_row, &target, &v, &u, &a);
-                filters += channels * v.taps * u.taps * KB;
-                at += v.taps * u.taps;
+    for (int k = 0; kept && k < a.k; k += KB)
+        fetch_taps(taps + k / KB * a.kept_floats, AT(filter) + k * a.filter_k, a.c, a.k - k, &a);
+    for (int n = first_n; n < end_n; n++) {
+        __global float *out = AT(y) + n * a.out_n;
+        for (int c = 0; c < a.c; c += a.chunk) {
+            const int channels = min(a.chunk, a.c - c);
+            fetch_channels(patch, AT(x), n, c, channels, a.first_h + first_row * a.step_h, &a);
+            for (int k = 0; k < a.k; k += KB) {
+                const struct target target = {a.k - k, 0,        0,      a.out_k,
+                                              a.out_h, has_bias, a.relu, accumulate};
+                __local float *filters = taps + k / KB * a.kept_floats;
+                if (!kept)
+                    fetch_taps(filters, AT(filter) + k * a.filter_k + c * a.filter_c, channels,
+                               a.k - k, &a);
+                make_block(sums + k * channel_floats, out + k * a.out_k + first_row * a.out_h,
+                           AT(bias) + k, patch, filters, places, channels, c == 0, first_row,
+                           &target, &a);
             }
         }
+        if (!direct)
+            write_rows(out, AT(bias), sums, patch + a.patch_floats, first_row, has_bias,
+                       accumulate, &a);
     }
-    if (!direct)
-        write_rows(out, AT(bias), sums, patch, first_row, has_bias, accumulate, &a);
 }

@@ -28,7 +28,7 @@ static const struct tiling tilings[] = {
 struct layout {
     struct tiling tiling;
     struct conv2d_rows_args args;
-    int images, row_groups;
+    int row_groups, image_groups;
     size_t patch, taps, places, sums; /* floats of local memory */
 };
 
@@ -87,12 +87,13 @@ static size_t local_floats(const struct layout *l)
     return l->patch + l->taps + l->places + l->sums;
 }
 
-/* For groups of so many rows (or a few more) and at most so many floats of input: the chunk of
- * channels, and what local memory they need. */
-static void divide(struct layout *l, int rows, int patch_floats, const struct conv2d_args *a,
-                   const struct clg__reach *v, const struct clg__reach *u)
+/* For at least so many groups of so many rows (or a few more) and at most so many floats of input:
+ * the chunk of channels, the images of a group, and what local memory they need. */
+static void divide(struct layout *l, int rows, int patch_floats, int groups,
+                   const struct conv2d_args *a, const struct clg__reach *v,
+                   const struct clg__reach *u)
 {
-    enum { TAP_FLOATS = 4096, SCRATCH_FLOATS = 64 };
+    enum { TAP_FLOATS = 4096, KEPT_FLOATS = 8192, SCRATCH_FLOATS = 64 };
     struct conv2d_rows_args *t = &l->args;
     const int taps = a->r * a->s, kb = l->tiling.kb;
     l->row_groups = clg__divide_up(v->outputs, clg__round_up(rows, l->tiling.vr));
@@ -104,10 +105,16 @@ static void divide(struct layout *l, int rows, int patch_floats, const struct co
     const int chunk = clg__at_most((int)(patch_floats / channel_floats), TAP_FLOATS / (taps * kb));
     t->chunk = chunk < 1 ? 1 : clg__at_most(chunk, t->c);
     l->patch = ((size_t)t->chunk * (size_t)channel_floats + 15) / 16 * 16;
-    if (l->patch < SCRATCH_FLOATS)
-        l->patch = SCRATCH_FLOATS;
     t->patch_floats = (int)l->patch; /* a problem for which that is too much is refused */
+    l->patch += SCRATCH_FLOATS;
     l->taps = (size_t)t->chunk * (size_t)taps * (size_t)kb;
+    /* With all of the filter in local memory a group makes several images. */
+    const int blocks = clg__divide_up(t->k, kb);
+    const bool kept = t->chunk == t->c && l->taps * (size_t)blocks <= KEPT_FLOATS;
+    t->kept_floats = kept ? (int)l->taps : 0;
+    t->images = kept ? clg__at_least(t->n * l->row_groups / groups, 1) : 1;
+    l->image_groups = clg__divide_up(t->n, t->images);
+    l->taps *= kept ? (size_t)blocks : 1;
     l->places = (size_t)taps;
     l->sums = (size_t)clg__round_up(t->k, kb) * (size_t)t->phases_h * (size_t)t->phases_w *
               (size_t)t->group_rows * (size_t)t->width;
@@ -115,15 +122,15 @@ static void divide(struct layout *l, int rows, int patch_floats, const struct co
 
 /* As many rows in a group as leave room for some channels in the first-level cache, and give each
  * core some groups. */
-static int choose_rows(const struct layout *l, int patch_floats, const struct clg__reach *v,
-                       const struct clg__reach *u)
+static int choose_rows(const struct layout *l, int patch_floats, int groups,
+                       const struct clg__reach *v, const struct clg__reach *u)
 {
-    enum { MIN_GROUPS = 32, MOST_AT_ONCE = 4 };
+    enum { MOST_AT_ONCE = 4 };
     const struct conv2d_rows_args *t = &l->args;
     const int64_t width = t->step_w * (u->outputs + 16LL + (u->last - u->first) / t->step_w);
     const int fit = (int)(patch_floats / (clg__at_most(t->c, MOST_AT_ONCE) * width));
     const int rows = (fit - (v->last - v->first + 1)) / t->step_h + 1;
-    const int shared = clg__divide_up(v->outputs, clg__divide_up(MIN_GROUPS, l->images));
+    const int shared = clg__divide_up(v->outputs, clg__divide_up(groups, t->n));
     return rows < 1 ? 1 : clg__at_most(rows, shared);
 }
 
@@ -135,8 +142,9 @@ static size_t local_limit(const clg_device_info *device)
 static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction direction,
                              const clg_device_info *device)
 {
-    enum { PATCH_FLOATS = 6144 };
-    struct layout l = {.images = a->n};
+    enum { PATCH_FLOATS = 7168, GROUPS_A_UNIT = 16 };
+    const int groups = GROUPS_A_UNIT * clg__at_least((int)device->compute_units, 1);
+    struct layout l = {.row_groups = 1};
     struct conv2d_rows_args *t = &l.args;
     if (direction == CLG_CONV2D_FORWARD)
         clg__rows_forward(a, t);
@@ -147,12 +155,12 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     t->first_h = v.first;
     t->first_w = u.first;
     l.tiling = choose_tiling(t->k, v.outputs, u.outputs);
-    int rows = choose_rows(&l, PATCH_FLOATS, &v, &u), floats = PATCH_FLOATS;
-    divide(&l, rows, floats, a, &v, &u);
+    int rows = choose_rows(&l, PATCH_FLOATS, groups, &v, &u), floats = PATCH_FLOATS;
+    divide(&l, rows, floats, groups, a, &v, &u);
     while (local_floats(&l) > local_limit(device) && (rows > 1 || l.args.chunk > 1)) {
         rows = clg__divide_up(rows, 2);
         floats /= 2;
-        divide(&l, rows, floats, a, &v, &u);
+        divide(&l, rows, floats, groups, a, &v, &u);
     }
     return l;
 }
@@ -222,11 +230,11 @@ static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direct
     const struct conv2d_rows_args *t = &l.args;
     const struct work work = work_of(&l);
     const bool plain_in = t->in_w * t->step_w == 1, plain_out = t->out_w * t->phases_w == 1;
-    const double groups = (double)l.images * l.row_groups;
-    const double in = groups * t->c * t->patch_rows * t->step_w * t->pitch;
+    const double groups = (double)l.image_groups * l.row_groups;
+    const double in = (double)t->n * l.row_groups * t->c * t->patch_rows * t->step_w * t->pitch;
     const double out = direction == CLG_CONV2D_FORWARD ? (double)clg__conv2d_y_count(a)
                                                        : (double)clg__conv2d_x_count(a);
-    const double cycles = l.images * (0.55 * work.sums + PER_LOOP * work.loops) +
+    const double cycles = t->n * (0.55 * work.sums + PER_LOOP * work.loops) +
                           (plain_in ? 0.2 : 0.5) * in + (plain_out ? 0.2 : 0.5) * out +
                           PER_GROUP * groups;
     const double bytes = 2.0 * ((double)clg__conv2d_x_count(a) + (double)clg__conv2d_y_count(a));
@@ -272,7 +280,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
 {
     const struct state *state = pointer;
     const struct layout *l = &state->layout;
-    const struct clg__grid grid = {2, {(size_t)l->row_groups, (size_t)l->images}, {1, 1}};
+    const struct clg__grid grid = {2, {(size_t)l->row_groups, (size_t)l->image_groups}, {1, 1}};
     return CLG__LAUNCH(
         stream, state->kernel, grid, clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
         clg__arg_mem(op->in[1]), clg__arg_mem(op->in[2]), clg__arg_struct(&l->args, sizeof l->args),
