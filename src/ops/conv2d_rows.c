@@ -22,7 +22,7 @@ struct tiling {
 static const struct tiling tilings[] = {
     {1, 2, 7}, {1, 7, 2}, {1, 4, 3}, {1, 12, 1}, {2, 1, 7}, {2, 3, 4}, {2, 6, 2}, {2, 6, 1},
     {3, 1, 7}, {3, 2, 4}, {3, 4, 2}, {3, 7, 1},  {4, 1, 6}, {4, 3, 2}, {4, 6, 1}, {5, 1, 4},
-    {5, 2, 2}, {5, 4, 1}, {6, 1, 4}, {6, 2, 2},  {6, 4, 1}, {8, 1, 3}, {8, 3, 1},
+    {5, 2, 2}, {5, 4, 1}, {6, 1, 4}, {6, 2, 2},  {6, 4, 1}, {6, 2, 1}, {8, 1, 3}, {8, 3, 1},
 };
 
 struct layout {
@@ -62,23 +62,60 @@ static void lay_out_backward_data(const struct conv2d_args *a, struct conv2d_row
         t->columns[i] = clg__conv2d_phase(i, a->w, a->s, a->pad_left, a->dilation_w, a->stride_w);
 }
 
-/* Multiply-adds that a tiling spends on an image of one tap and input channel, weighted by its
- * loads: a vector of pixels is seldom aligned and counts twice. */
-static double tiling_cost(struct tiling t, int k, int rows, int columns)
+/* Rows times tap rows that tiles of `vr` rows go through: those that meet nothing are left out. */
+static double row_taps(const struct conv2d_rows_args *t, int vr)
 {
-    double vectors = (double)clg__round_up(rows, t.vr) * clg__divide_up(columns, 16 * t.vc) * t.vc;
-    double loads = (double)(2 * t.vr * t.vc + t.kb) / (t.kb * t.vr * t.vc);
-    double latency = 8.0 / (t.kb * t.vr * t.vc);
-    double stall = loads > latency ? loads : latency;
-    return vectors * clg__round_up(k, t.kb) * (stall > 1 ? stall : 1);
+    enum { COUNTED = 4096 };
+    double total = 0;
+    for (int i = 0; i < t->phases_h; i++) {
+        const struct conv2d_phase *v = &t->rows[i];
+        if (v->outputs > COUNTED) {
+            total += (double)clg__round_up(v->outputs, vr) * v->taps;
+            continue;
+        }
+        for (int r = 0; r < v->outputs; r += vr) {
+            const int top = v->first_in + r * t->step_h;
+            const int bottom = top + (clg__at_most(vr, v->outputs - r) - 1) * t->step_h;
+            const int first = bottom < 0 ? clg__divide_up(-bottom, v->in_step) : 0;
+            const int end = t->h > top ? (t->h - 1 - top) / v->in_step + 1 : 0;
+            total += vr * clg__at_least(clg__at_most(end, v->taps) - first, 0);
+        }
+    }
+    return total;
 }
 
-static struct tiling choose_tiling(int k, int rows, int columns)
+/* Vectors times tap columns that rows go through. */
+static double column_taps(const struct conv2d_rows_args *t, int vc)
+{
+    double total = 0;
+    for (int i = 0; i < t->phases_w; i++)
+        total += (double)clg__divide_up(t->columns[i].outputs, 16 * vc) * vc * t->columns[i].taps;
+    return total;
+}
+
+/* Multiply-adds of vectors that a tiling spends on an image and an input channel, weighted by its
+ * loads: a vector of pixels is seldom aligned and counts twice. */
+static double tiling_cost(const struct conv2d_rows_args *t, struct tiling tile)
+{
+    double sums = tile.kb * tile.vr * tile.vc;
+    double loads = (2 * tile.vr * tile.vc + tile.kb + 1) / sums, latency = 8 / sums;
+    double stall = loads > latency ? loads : latency;
+    /* Starting and ending the loop over the taps costs more the less there is to a tap. */
+    return row_taps(t, tile.vr) * column_taps(t, tile.vc) * clg__round_up(t->k, tile.kb) *
+           ((stall > 1 ? stall : 1) + 1 / sums);
+}
+
+static struct tiling choose_tiling(const struct conv2d_rows_args *t)
 {
     struct tiling best = tilings[0];
-    for (size_t i = 1; i < sizeof tilings / sizeof tilings[0]; i++)
-        if (tiling_cost(tilings[i], k, rows, columns) < tiling_cost(best, k, rows, columns))
+    double least = tiling_cost(t, best);
+    for (size_t i = 1; i < sizeof tilings / sizeof tilings[0]; i++) {
+        double cost = tiling_cost(t, tilings[i]);
+        if (cost < least) {
             best = tilings[i];
+            least = cost;
+        }
+    }
     return best;
 }
 
@@ -154,7 +191,7 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
                             u = clg__reach_of(t->columns, t->phases_w);
     t->first_h = v.first;
     t->first_w = u.first;
-    l.tiling = choose_tiling(t->k, v.outputs, u.outputs);
+    l.tiling = choose_tiling(t);
     int rows = choose_rows(&l, PATCH_FLOATS, groups, &v, &u), floats = PATCH_FLOATS;
     divide(&l, rows, floats, groups, a, &v, &u);
     while (local_floats(&l) > local_limit(device) && (rows > 1 || l.args.chunk > 1)) {
@@ -198,25 +235,18 @@ static size_t rows_workspace(const struct conv2d_args *a, clg_conv2d_direction d
     return 0;
 }
 
-/* Vectors that the tiles of an image make, the sums of all taps and input channels, and how many
- * loops over the taps of a channel. */
-struct work {
-    double sums, loops;
-};
-
-static struct work work_of(const struct layout *l)
+/* How many loops over the taps of a channel the tiles of an image need. */
+static double loops_of(const struct layout *l)
 {
     const struct conv2d_rows_args *t = &l->args;
     const struct tiling tile = l->tiling;
-    struct work work = {0, 0};
+    double loops = 0;
     for (int i = 0; i < t->phases_h * t->phases_w; i++) {
         const struct conv2d_phase *v = &t->rows[i / t->phases_w], *u = &t->columns[i % t->phases_w];
-        work.sums += tiling_cost(tile, t->k, v->outputs, u->outputs) * v->taps * u->taps * t->c;
-        work.loops += (double)clg__divide_up(v->outputs, tile.vr) *
-                      clg__divide_up(u->outputs, 16 * tile.vc) * clg__divide_up(t->k, tile.kb) *
-                      t->c;
+        loops +=
+            (double)clg__divide_up(v->outputs, tile.vr) * clg__divide_up(u->outputs, 16 * tile.vc);
     }
-    return work;
+    return loops * clg__divide_up(t->k, tile.kb) * t->c;
 }
 
 /* Cycles of one core, in which it could make 64 operations: the sums, and what goes on around them.
@@ -228,15 +258,14 @@ static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direct
     enum { FLOP_PER_CYCLE = 64, PER_LOOP = 12, PER_GROUP = 600 };
     const struct layout l = lay_out(a, direction, device);
     const struct conv2d_rows_args *t = &l.args;
-    const struct work work = work_of(&l);
     const bool plain_in = t->in_w * t->step_w == 1, plain_out = t->out_w * t->phases_w == 1;
     const double groups = (double)l.image_groups * l.row_groups;
     const double in = (double)t->n * l.row_groups * t->c * t->patch_rows * t->step_w * t->pitch;
     const double out = direction == CLG_CONV2D_FORWARD ? (double)clg__conv2d_y_count(a)
                                                        : (double)clg__conv2d_x_count(a);
-    const double cycles = t->n * (0.55 * work.sums + PER_LOOP * work.loops) +
-                          (plain_in ? 0.2 : 0.5) * in + (plain_out ? 0.2 : 0.5) * out +
-                          PER_GROUP * groups;
+    const double cycles =
+        t->n * (0.55 * t->c * tiling_cost(t, l.tiling) + PER_LOOP * loops_of(&l)) +
+        (plain_in ? 0.2 : 0.5) * in + (plain_out ? 0.2 : 0.5) * out + PER_GROUP * groups;
     const double bytes = 2.0 * ((double)clg__conv2d_x_count(a) + (double)clg__conv2d_y_count(a));
     return clg__conv2d_seconds(device, FLOP_PER_CYCLE * cycles, 1, 1) +
            bytes / clg__device_bandwidth(device);
