@@ -25,15 +25,6 @@
 #define UNROLL_P __attribute__((opencl_unroll_hint(PX)))
 #define UNROLL_V __attribute__((opencl_unroll_hint(KV)))
 
-#ifdef __has_builtin
-#if __has_builtin(__builtin_nontemporal_store)
-#define STREAM(value, pointer) __builtin_nontemporal_store(value, (__global float16 *)(pointer))
-#endif
-#endif
-#ifndef STREAM
-#define STREAM(value, pointer) store_16(pointer, value)
-#endif
-
 void clear_lanes(__global float *to, int count, int stream)
 {
     int i = 0;

@@ -42,6 +42,7 @@ struct pass {
     int channels;
     int first, last;      /* part of the channels */
     int has_bias, accumulate;
+    int stream;           /* whole tiles past the caches */
 };
 
 /* Adds a pass to the sums of one tile. `patch`: where tap 0 of its first pixel is, in input row
@@ -57,10 +58,14 @@ void add_tile(__global float *y, __local const float *patch, __local float *rest
         column >= 0 && column + reach + (a->taps_w - 1) * a->tap_w < a->w;
     const int at_once = inside ? a->taps_at_once : 1;
     const int count = pass->channels * at_once;
-    float16 sums[PX][KV];
+    float16 sums[PX][KV], bias[KV];
+    UNROLL_V for (int v = 0; v < KV; v++)
+        bias[v] = pass->has_bias
+                      ? load_lanes(pass->bias + pass->k + v * 16, a->k - pass->k - v * 16)
+                      : (float16)(0.0f);
     UNROLL_P for (int i = 0; i < PX; i++)
         UNROLL_V for (int v = 0; v < KV; v++)
-            sums[i][v] = pass->first ? (float16)(0.0f) : vload16(i * KV + v, rest);
+            sums[i][v] = pass->first ? bias[v] : vload16(i * KV + v, rest);
     for (int r = 0; r < a->taps_h; r++) {
         if (row + r * a->tap_h < 0 || row + r * a->tap_h >= a->h)
             continue;
@@ -82,22 +87,30 @@ void add_tile(__global float *y, __local const float *patch, __local float *rest
     }
     if (!pass->last) {
         UNROLL_P for (int i = 0; i < PX; i++)
-            UNROLL_V for (int v = 0; v < KV; v++) 
+            UNROLL_V for (int v = 0; v < KV; v++)
                 store_local_16(rest + (i * KV + v) * 16, sums[i][v]);
         return;
     }
-    UNROLL_P for (int i = 0; i < PX; i++) {
-        UNROLL_V for (int v = 0; v < KV; v++) {
-            const int k = pass->k + v * 16;
-            if (k < a->k && i >= begin && i < end) {
-                float16 value = sums[i][v];
-                if (pass->has_bias)
-                    value += load_lanes(pass->bias + k, a->k - k);
-                if (a->relu)
-                    value = value < 0.0f ? 0.0f : value; /* a NaN stays one */
-                store_lanes(y + i * a->out_column + k, value, a->k - k, pass->accumulate);
-            }
-        }
+    if (a->relu)
+        UNROLL_P for (int i = 0; i < PX; i++)
+            UNROLL_V for (int v = 0; v < KV; v++)
+                sums[i][v] = sums[i][v] < 0.0f ? 0.0f : sums[i][v]; /* a NaN stays one */
+    y += pass->k;
+    const int whole = begin <= 0 && end >= PX && pass->k + LANES <= a->k && !pass->accumulate;
+    if (whole && pass->stream) {
+        UNROLL_P for (int i = 0; i < PX; i++)
+            UNROLL_V for (int v = 0; v < KV; v++)
+                STREAM(sums[i][v], y + i * a->out_column + v * 16);
+    } else if (whole) {
+        UNROLL_P for (int i = 0; i < PX; i++)
+            UNROLL_V for (int v = 0; v < KV; v++)
+                store_16(y + i * a->out_column + v * 16, sums[i][v]);
+    } else {
+        UNROLL_P for (int i = 0; i < PX; i++)
+            UNROLL_V for (int v = 0; v < KV; v++)
+                if (pass->k + v * 16 < a->k && i >= begin && i < end)
+                    store_lanes(y + i * a->out_column + v * 16, sums[i][v],
+                                a->k - pass->k - v * 16, pass->accumulate);
     }
 }
 
@@ -118,6 +131,7 @@ __kernel void conv2d_tile(OUT(float, y), IN(float, x), IN(float, filter), IN(flo
     const int first_q = min(span * a.span, max(a.q - PX, 0));
     const int first_row = a.first_h + first_p * a.step_h;
     const int first_column = a.first_w + first_q * a.step_w;
+    const int stream = a.stream && (size_t)(AT(y) + a.out_first) % 64 == 0;
     for (int n = 0; n < images; n++)
         fetch_patch(patch + n * image_size, AT(x) + (first_n + n) * a.in_image, patch_rows,
                     a.columns, first_row, a.tap_h, first_column, a.h, a.w, a.c, a.c, a.cell);
@@ -126,7 +140,7 @@ __kernel void conv2d_tile(OUT(float, y), IN(float, x), IN(float, filter), IN(flo
             const struct pass pass = {
                 AT(filter) + (block * a.c + c) * a.taps_h * a.taps_w * LANES, AT(b),
                 block * LANES, min(a.part, a.c - c), c == 0, c + a.part >= a.c, has_bias,
-                accumulate};
+                accumulate, stream};
             __local float *rest = rests;
             for (int n = 0; n < images; n++) {
                 for (int j = 0; j < rows; j++) {

@@ -149,6 +149,8 @@ static void finish(struct launches *all, struct launch *l, const clg_device_info
     t->period = t->tap_h / clg__greatest_divisor(t->step_h, t->tap_h);
     t->jump = t->period * t->step_h / t->tap_h;
     t->cell = cell_of(t->c);
+    t->stream = t->out_column % 16 == 0 && t->out_row % 16 == 0 && t->out_image % 16 == 0 &&
+                sizeof(float) * (uint64_t)t->n * (uint64_t)t->out_image > device->global_cache / 2;
     t->part = choose_part(t->c, taps, lanes);
     t->taps_at_once = t->tap_w == 1 && t->cell == t->c && t->part == t->c ? t->taps_w : 1;
     l->pack.lanes = lanes;
