@@ -68,7 +68,7 @@ __kernel void conv2d_winograd_deep(OUT(float, y), IN(float, v), IN(float, w), IN
                                    const int rotate, const int has_bias, const int accumulate,
                                    __local float16 *u, __local float16 *m)
 {
-    __local float16 taps[FETCH_TAPS];
+    __local float16 taps[TAPS_ROOM];
     const int k = get_group_id(0) * 16 * KV;
     const int first = get_group_id(1) * a.block, tiles = min(a.block, a.tiles - first);
     const int cell = (a.c + 15) / 16 * 16, u_plane = DEPTH * KV + 1, m_plane = a.block * KV + 1;

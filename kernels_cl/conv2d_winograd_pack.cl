@@ -18,7 +18,7 @@ __kernel void conv2d_winograd_pack(OUT(float, u), IN(float, w), const int output
                                    const int terms, const int output_stride, const int term_stride,
                                    const int rotate, const int lanes, const int span)
 {
-    __local float16 taps[FETCH_TAPS];
+    __local float16 taps[TAPS_ROOM];
     const int first = get_group_id(0) * 16, block = first / lanes;
     const int plane = terms * lanes + 16;
     const int begin = get_group_id(1) * span, end = min(begin + span, terms);

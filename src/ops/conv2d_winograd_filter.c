@@ -1,6 +1,7 @@
 /*
  * Winograd filter gradient for CPU-like devices, channels last; kernels in
- * conv2d_winograd_filter.cl. The names are those of conv2d_winograd.c.
+ * conv2d_winograd_filter.cl and, for many channels, conv2d_winograd_filter_deep.cl. The names are
+ * those of conv2d_winograd.c.
  */
 #include "ops/conv2d_problem.h"
 
@@ -22,11 +23,13 @@ static const struct tiling narrow_tilings[] = {{6, 1}};
 
 struct layout {
     int tile;
+    bool deep; /* conv2d_winograd_filter_deep: a tile is transformed once for all groups */
     struct tiling tiling;
     struct conv2d_winograd_filter_args args;
     int channel_groups, filter_groups, slices;
+    int v_plane, d_plane; /* deep: floats of one point, of x's and of dy's transform */
     size_t input_bytes, gradient_bytes, product_bytes, tap_bytes, patch_bytes;
-    double flop; /* what the work takes as long as */
+    double seconds; /* by estimate */
 };
 
 static int divide_up(int value, int by)
@@ -39,9 +42,38 @@ static size_t vectors_bytes(int planes, int vectors)
     return 16 * sizeof(float) * (size_t)planes * ((size_t)vectors + 1);
 }
 
+/* Of the kernel that takes most. */
 static size_t local_bytes(const struct layout *l)
 {
-    return l->input_bytes + l->gradient_bytes + l->product_bytes + l->tap_bytes + l->patch_bytes;
+    size_t transforms = l->input_bytes + l->gradient_bytes + l->patch_bytes;
+    size_t sums = l->product_bytes + l->tap_bytes;
+    return !l->deep ? transforms + sums : transforms > sums ? transforms : sums;
+}
+
+static size_t partial_floats(const struct layout *l)
+{
+    return (size_t)l->slices * 9 * (size_t)l->args.c * (size_t)l->args.pitch;
+}
+
+/* What the groups share. */
+static size_t points_floats(const struct layout *l)
+{
+    const int points = (l->tile + 2) * (l->tile + 2);
+    return l->deep ? (size_t)points * ((size_t)l->v_plane + (size_t)l->d_plane) : 0;
+}
+
+static void finish_local(struct layout *l)
+{
+    const struct conv2d_winograd_filter_args *w = &l->args;
+    const int planes = 2 * (l->tile + 2), cell = divide_up(w->c, 16), vectors = w->pitch / 16;
+    l->v_plane = l->channel_groups * w->channels * w->tiles;
+    l->d_plane = w->pitch * w->tiles;
+    l->input_bytes = l->deep ? vectors_bytes(planes, cell > vectors ? cell : vectors)
+                             : vectors_bytes(planes, w->block * w->channels / 16);
+    l->gradient_bytes = l->deep ? 0 : vectors_bytes(planes, w->block * w->vectors);
+    l->product_bytes = vectors_bytes(planes, w->channels * w->vectors);
+    l->tap_bytes = vectors_bytes(9, w->channels * w->vectors);
+    l->patch_bytes = vectors_bytes(1, (l->tile + 2) * (l->tile + 2));
 }
 
 /* Fills in what follows from the geometry, the shares of a group and its tiles at a time. The
@@ -52,22 +84,23 @@ static void finish(struct layout *l, const clg_device_info *device)
 {
     enum { GROUPS_A_UNIT = 8 };
     struct conv2d_winograd_filter_args *w = &l->args;
-    const int planes = 2 * (l->tile + 2), points = (l->tile + 2) * (l->tile + 2);
+    const int points = (l->tile + 2) * (l->tile + 2);
     const int shares = l->channel_groups * l->filter_groups, units = (int)device->compute_units;
     const int blocks = divide_up(w->tiles, w->block);
     const int slices = divide_up(GROUPS_A_UNIT * units, shares);
     w->blocks_per_slice = divide_up(blocks, slices < blocks ? slices : blocks);
     l->slices = divide_up(blocks, w->blocks_per_slice);
-    l->input_bytes = vectors_bytes(planes, w->block * w->channels / 16);
-    l->gradient_bytes = vectors_bytes(planes, w->block * w->vectors);
-    l->product_bytes = vectors_bytes(planes, w->channels * w->vectors);
-    l->tap_bytes = vectors_bytes(9, w->channels * w->vectors);
-    l->patch_bytes = vectors_bytes(1, points);
+    finish_local(l);
     const double channels = w->channels, filters = 16.0 * w->vectors;
-    double tile_flop = 2 * channels * filters / 0.85 + 32 * (channels + filters);
-    double block_flop = w->block * tile_flop + 16 * channels * filters;
-    double rounds = divide_up(shares * l->slices, units);
-    l->flop = points * rounds * units * w->blocks_per_slice * block_flop;
+    double transforms = l->deep ? 0 : 32 * (channels + filters);
+    double block_flop =
+        w->block * (2 * channels * filters / 0.85 + transforms) + 16 * channels * filters;
+    double flop = divide_up(shares * l->slices, units) * units * w->blocks_per_slice * block_flop;
+    if (l->deep)
+        flop += 48.0 * w->tiles * (w->c + w->pitch);
+    const double bytes = 8.0 * (double)partial_floats(l) + 12.0 * (double)points_floats(l);
+    l->seconds = clg__conv2d_seconds(device, points * flop, 0.9, l->deep ? 3 : 2) +
+                 bytes / clg__device_bandwidth(device);
 }
 
 static struct tiling choose_tiling(const struct conv2d_args *a, const clg_device_info *device)
@@ -77,20 +110,24 @@ static struct tiling choose_tiling(const struct conv2d_args *a, const clg_device
     return wide_tilings[a->k <= 16 ? 2 : a->c <= 48 ? 1 : 0];
 }
 
-/* The tiles at a time that take least, of those that fit into half of the local memory; fits
- * nothing, the fewest. */
+/* The kernel and the tiles at a time that take least, of those that fit into half of the local
+ * memory; fits nothing, the fewest. The transforms of all tiles should stay in half of the cache.
+ */
 static void choose_block(struct layout *l, const clg_device_info *device)
 {
-    enum { STEP = 8, MOST = 96 };
-    struct layout best = {.flop = INFINITY};
+    enum { STEP = 8, MOST = 128 };
+    struct layout best = {.seconds = INFINITY};
     const int tiles = l->args.tiles;
-    for (int block = STEP; block <= MOST && block < tiles + STEP; block += STEP) {
-        l->args.block = block < tiles ? block : tiles;
-        finish(l, device);
-        bool fits = local_bytes(l) <= device->local_memory / 2;
-        if (best.flop == INFINITY || (fits && l->flop < best.flop))
-            best = *l;
-    }
+    for (int deep = 0; deep < 2; deep++)
+        for (int block = STEP; block <= MOST && block < tiles + STEP; block += STEP) {
+            l->deep = deep;
+            l->args.block = block < tiles ? block : tiles;
+            finish(l, device);
+            bool fits = local_bytes(l) <= device->local_memory / 2 &&
+                        sizeof(float) * points_floats(l) <= device->global_cache / 2;
+            if (best.seconds == INFINITY || (fits && l->seconds < best.seconds))
+                best = *l;
+        }
     *l = best;
 }
 
@@ -123,11 +160,6 @@ static struct layout lay_out(const struct conv2d_args *a, int tile, const clg_de
     return l;
 }
 
-static size_t partial_floats(const struct layout *l)
-{
-    return (size_t)l->slices * 9 * (size_t)l->args.c * (size_t)l->args.pitch;
-}
-
 static bool supports(const struct conv2d_args *a, int tile, const clg_device_info *device,
                      const char **why_not)
 {
@@ -152,16 +184,9 @@ static bool supports(const struct conv2d_args *a, int tile, const clg_device_inf
     return local_bytes(&l) <= device->local_memory / 2;
 }
 
-static double cost(const struct conv2d_args *a, int tile, const clg_device_info *device)
-{
-    struct layout l = lay_out(a, tile, device);
-    return clg__conv2d_seconds(device, l.flop, 0.9, 2) +
-           8.0 * (double)partial_floats(&l) / clg__device_bandwidth(device);
-}
-
 struct state {
     struct layout layout;
-    struct clg__kernel *main, *join;
+    struct clg__kernel *points, *main, *join; /* points: NULL unless deep */
 };
 
 static void release(void *pointer)
@@ -169,9 +194,27 @@ static void release(void *pointer)
     struct state *state = pointer;
     if (!state)
         return;
+    clg__kernel_destroy(state->points);
     clg__kernel_destroy(state->main);
     clg__kernel_destroy(state->join);
     free(state);
+}
+
+static clg_status create_kernels(clg_context *ctx, struct state *state)
+{
+    const struct layout *l = &state->layout;
+    char options[64];
+    snprintf(options, sizeof options, "-DTILE=%d -DCT=%d -DKV=%d", l->tile, l->tiling.ct,
+             l->tiling.kv);
+    CLG__TRY(clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_join", options,
+                                &state->join));
+    if (!l->deep)
+        return clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_filter", options,
+                                  &state->main);
+    CLG__TRY(clg__kernel_create(ctx, "conv2d_winograd_filter_deep", "conv2d_winograd_filter_points",
+                                options, &state->points));
+    return clg__kernel_create(ctx, "conv2d_winograd_filter_deep", "conv2d_winograd_filter_deep",
+                              options, &state->main);
 }
 
 static clg_status prepare(clg_context *ctx, const struct conv2d_args *a, int tile, void **out)
@@ -180,14 +223,7 @@ static clg_status prepare(clg_context *ctx, const struct conv2d_args *a, int til
     if (!state)
         return clg__fail_alloc("a Winograd filter gradient");
     state->layout = lay_out(a, tile, &ctx->info);
-    char options[64];
-    snprintf(options, sizeof options, "-DTILE=%d -DCT=%d -DKV=%d", tile, state->layout.tiling.ct,
-             state->layout.tiling.kv);
-    clg_status status = clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_filter",
-                                           options, &state->main);
-    if (status == CLG_OK)
-        status = clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_join", options,
-                                    &state->join);
+    clg_status status = create_kernels(ctx, state);
     if (status != CLG_OK) {
         release(state);
         return status;
@@ -196,19 +232,41 @@ static clg_status prepare(clg_context *ctx, const struct conv2d_args *a, int til
     return CLG_OK;
 }
 
+/* Enqueues what fills the partial sums, at the start of the workspace. */
+static clg_status enqueue_sums(const struct state *state, struct clg__stream *stream,
+                               const struct clg__operands *op)
+{
+    const struct layout *l = &state->layout;
+    const struct conv2d_winograd_filter_args *w = &l->args;
+    const struct clg__arg args = clg__arg_struct(w, sizeof *w);
+    const struct clg__grid grid = {
+        3, {(size_t)l->channel_groups, (size_t)l->filter_groups, (size_t)l->slices}, {1, 1, 1}};
+    if (!l->deep)
+        return CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->workspace),
+                           clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]), args,
+                           clg__arg_local(l->input_bytes), clg__arg_local(l->gradient_bytes),
+                           clg__arg_local(l->product_bytes), clg__arg_local(l->tap_bytes),
+                           clg__arg_local(l->patch_bytes));
+    const int points = (l->tile + 2) * (l->tile + 2);
+    const struct clg__mem v = clg__mem_at(op->workspace, partial_floats(l) * sizeof(float));
+    const struct clg__mem d = clg__mem_at(v, (size_t)points * (size_t)l->v_plane * sizeof(float));
+    const struct clg__arg v_plane = clg__arg_int(l->v_plane), d_plane = clg__arg_int(l->d_plane);
+    const struct clg__grid tiles = {1, {(size_t)w->tiles}, {1}};
+    CLG__TRY(CLG__LAUNCH(stream, state->points, tiles, clg__arg_mem(v), clg__arg_mem(d),
+                         clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]), args, v_plane, d_plane,
+                         clg__arg_local(l->input_bytes), clg__arg_local(l->patch_bytes)));
+    return CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->workspace), clg__arg_mem(v),
+                       clg__arg_mem(d), args, v_plane, d_plane, clg__arg_local(l->product_bytes),
+                       clg__arg_local(l->tap_bytes));
+}
+
 static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
 {
     const struct state *state = pointer;
     const struct layout *l = &state->layout;
     const struct conv2d_winograd_filter_args *w = &l->args;
-    const struct clg__grid grid = {
-        3, {(size_t)l->channel_groups, (size_t)l->filter_groups, (size_t)l->slices}, {1, 1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->workspace),
-                         clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
-                         clg__arg_struct(w, sizeof *w), clg__arg_local(l->input_bytes),
-                         clg__arg_local(l->gradient_bytes), clg__arg_local(l->product_bytes),
-                         clg__arg_local(l->tap_bytes), clg__arg_local(l->patch_bytes)));
     enum { SPAN = 16 };
+    CLG__TRY(enqueue_sums(state, stream, op));
     const struct clg__grid joins = {
         2, {(size_t)divide_up(w->k, 16), (size_t)divide_up(w->c, SPAN)}, {1, 1}};
     return CLG__LAUNCH(stream, state->join, joins, clg__arg_mem(op->out[0]),
@@ -230,13 +288,13 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     {                                                                                              \
         (void)direction;                                                                           \
         struct layout l = lay_out(a, tile, device);                                                \
-        return partial_floats(&l) * sizeof(float);                                                 \
+        return (partial_floats(&l) + points_floats(&l)) * sizeof(float);                           \
     }                                                                                              \
     static double name##_cost(const struct conv2d_args *a, clg_conv2d_direction direction,         \
                               const clg_device_info *device)                                       \
     {                                                                                              \
         (void)direction;                                                                           \
-        return cost(a, tile, device);                                                              \
+        return lay_out(a, tile, device).seconds;                                                   \
     }                                                                                              \
     static clg_status name##_prepare(clg_context *ctx, const struct conv2d_args *a,                \
                                      clg_conv2d_direction direction, void **state)                 \
