@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ops/elements.h"
 #include "runtime/kernel_sources.h"
 #include "support/scratch.h"
 #include "support/testing.h"
@@ -419,7 +420,8 @@ static const char *activation_source(void)
 static const char *options_of(clg_activation_kind kind)
 {
     static char options[64];
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DKIND=%d", (int)kind);
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DKIND=%d %s", (int)kind,
+             clg__elements_options(testing_context()));
     return options;
 }
 
@@ -501,5 +503,5 @@ int main(void)
         TEST(a_second_context_builds_from_the_disk),
         TEST(a_binary_that_the_driver_refuses_is_built_anew),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, testing_teardown);
 }
