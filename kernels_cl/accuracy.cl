@@ -1,7 +1,6 @@
 /*
  * The class with the largest score of each row, and whether that is its label.
  * One group of GROUP work-items a row; reduce.cl counts the hits. Local memory: GROUP pairs.
- * Of equal scores the first one wins; a NaN is larger than every number.
  */
 #include "common.clh"
 
@@ -9,24 +8,7 @@
 #define GROUP 64
 #endif
 #include "group_reduce.clh"
-
-struct score {
-    float value;
-    int k;
-};
-
-int larger(float a, float b)
-{
-    return a > b || (isnan(a) && !isnan(b));
-}
-
-struct score better(struct score a, struct score b)
-{
-    const int second = larger(b.value, a.value) || (!larger(a.value, b.value) && b.k < a.k);
-    return second ? b : a;
-}
-
-GROUP_REDUCE(group_best, struct score, better)
+#include "best_score.clh"
 
 /* predictions: [rows], or null; hits: [rows], 1 where the prediction is the label, or null. */
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void

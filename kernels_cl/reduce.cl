@@ -12,14 +12,16 @@
 GROUP_REDUCE(group_sum, float, PLUS)
 GROUP_REDUCE(group_count, int, PLUS)
 
-/* y = (y +) sum of x / divisor; a divisor of 0 means the one in `counted`. Each work-item adds up
- * short runs before it adds those, so that rounding errors stay small over millions of numbers; no
- * compensated sums, which would turn an infinite loss into a NaN. */
+/* y = (y +) sum of x / divisor; a divisor of 0 means the one in `counted`. Also
+ * correct = (correct +) the number of hits that are not 0, unless correct is null. Each work-item
+ * adds up short runs before it adds those, so that rounding errors stay small over millions of
+ * numbers; no compensated sums, which would turn an infinite loss into a NaN. */
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
-mean(OUT(float, y), IN(float, x), IN(int, counted), const int count, const int divisor,
-     const int accumulate)
+mean(OUT(float, y), OUT(int, correct), IN(float, x), IN(int, hits), IN(int, counted),
+     const int count, const int divisor, const int accumulate)
 {
     __local float scratch[GROUP];
+    __local int count_scratch[GROUP];
     const int lane = get_local_id(0);
     const int rounds = (count - 1) / GROUP + 1;
     float sum = 0.0f;
@@ -37,6 +39,12 @@ mean(OUT(float, y), IN(float, x), IN(int, counted), const int count, const int d
         const float mean = total / (float)(divisor > 0 ? divisor : AT(counted)[0]);
         AT(y)[0] = accumulate ? AT(y)[0] + mean : mean;
     }
+    int hit = 0;
+    for (uint i = lane; correct_object && i < (uint)count; i += GROUP)
+        hit += AT(hits)[i] != 0;
+    const int all_hits = group_count(count_scratch, hit);
+    if (lane == 0 && correct_object)
+        AT(correct)[0] = (accumulate ? AT(correct)[0] : 0) + all_hits;
 }
 
 /* y = (y +) the number of x[i] that are not `value`. */

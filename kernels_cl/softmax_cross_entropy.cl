@@ -1,9 +1,10 @@
 /*
- * Softmax and cross entropy of [rows, classes] logits: losses of the rows, probabilities, gradient.
+ * Softmax and cross entropy of [rows, classes] logits: losses of the rows, probabilities, gradient,
+ * and whether the largest logit is the label's.
  * FLAGS say which are wanted; the others are null and never touched. reduce.cl makes the mean loss.
- * One group of GROUP work-items a row, in three passes over it: maximum, sums, results. Local
- * memory: GROUP floats. The first two passes end before the third writes, so that the results may
- * overwrite x. Labels are compared, and used as an index only when they are one.
+ * One group of GROUP work-items a row, in three passes over it: maximum, sums, results. The first
+ * two passes end before the third writes, so that the results may overwrite x. Labels are compared,
+ * and used as an index only when they are one. Local memory: GROUP floats and pairs.
  */
 #include "common.clh"
 
@@ -15,20 +16,24 @@
 
 GROUP_REDUCE(group_sum, float, PLUS)
 GROUP_REDUCE(group_max, float, fmax)
+#include "best_score.clh"
 
 #define WANT_LOSSES 1
 #define WANT_PROBABILITIES 2
 #define WANT_DX 4
 #define ADD_DX 8
+#define WANT_HITS 16
 
 /* divisor: the number of samples in the mean, or 0 for the one in `counted`. */
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
-softmax_cross_entropy(OUT(float, losses), OUT(float, probabilities), OUT(float, dx), IN(float, x),
-                      IN(int, labels), IN(int, counted), const int classes, const int divisor,
-                      const float smoothing, const int ignore, const int ignore_index,
-                      const float dloss, const int flags)
+softmax_cross_entropy(OUT(float, losses), OUT(int, hits), OUT(float, probabilities),
+                      OUT(float, dx), IN(float, x), IN(int, labels), IN(int, counted),
+                      const int classes, const int divisor, const float smoothing,
+                      const int ignore, const int ignore_index, const float dloss,
+                      const int flags)
 {
     __local float scratch[GROUP];
+    __local struct score score_scratch[GROUP];
     const int lane = get_local_id(0), row = get_group_id(0);
     const int start = row * classes;
     __global const float *logits = AT(x) + start;
@@ -36,10 +41,16 @@ softmax_cross_entropy(OUT(float, losses), OUT(float, probabilities), OUT(float, 
     const int label = AT(labels)[row];
     const float samples = (float)(divisor > 0 ? divisor : AT(counted)[0]);
 
-    float best = -INFINITY; /* fmax passes over a NaN; the sum of the exponentials finds it */
-    for (uint k = lane; k < (uint)classes; k += GROUP)
-        best = fmax(best, logits[k]);
-    const float maximum = group_max(scratch, best);
+    float largest = -INFINITY; /* fmax passes over a NaN; the sum of the exponentials finds it */
+    struct score best = {-INFINITY, classes};
+    for (uint k = lane; k < (uint)classes; k += GROUP) {
+        const struct score candidate = {logits[k], (int)k};
+        largest = fmax(largest, candidate.value);
+        if (flags & WANT_HITS)
+            best = better(best, candidate);
+    }
+    const float maximum = group_max(scratch, largest);
+    best = group_best(score_scratch, best);
 
     const int ignored = ignore && label == ignore_index;
     const int is_class = label >= 0 && label < classes;
@@ -54,6 +65,8 @@ softmax_cross_entropy(OUT(float, losses), OUT(float, probabilities), OUT(float, 
     logit_sum = group_sum(scratch, logit_sum);
     barrier(CLK_GLOBAL_MEM_FENCE); /* every item has read its label's logit, an element of others */
 
+    if ((flags & WANT_HITS) && lane == 0)
+        AT(hits)[row] = best.k == label;
     if ((flags & WANT_LOSSES) && lane == 0) {
         const float log_sum = log(exponentials);
         float loss = (1.0f - smoothing) * (log_sum - label_logit);

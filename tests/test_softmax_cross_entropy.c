@@ -80,8 +80,10 @@ static void every_result_equals_the_reference_in_one_pass(void **state)
             continue;
         struct fixture f;
         setup(&f, &problems[i]);
-        clg_softmax_cross_entropy_outputs outputs = {f.out_loss, f.out_losses, f.out_probabilities,
-                                                     f.out_dx, 0};
+        clg_softmax_cross_entropy_outputs outputs = {.loss = f.out_loss,
+                                                     .losses = f.out_losses,
+                                                     .probabilities = f.out_probabilities,
+                                                     .dx = f.out_dx};
         OK(clg_softmax_cross_entropy_compute(f.plan, &outputs, f.tx, f.labels, NULL));
         testing_expect_close(f.text, f.out_loss, &f.loss);
         testing_expect_close(f.text, f.out_probabilities, f.probabilities);
@@ -103,8 +105,10 @@ static void separate_calls_give_the_same_bits_as_one_and_may_work_in_place(void 
     (void)state;
     struct fixture f;
     setup(&f, &problems[4]);
-    clg_softmax_cross_entropy_outputs all = {f.out_loss, f.out_losses, f.out_probabilities,
-                                             f.out_dx, 0};
+    clg_softmax_cross_entropy_outputs all = {.loss = f.out_loss,
+                                             .losses = f.out_losses,
+                                             .probabilities = f.out_probabilities,
+                                             .dx = f.out_dx};
     clg_tensor *loss = testing_tensor(clg_tensor_get_desc(f.out_loss), NULL);
     clg_tensor *dx = testing_tensor(&f.x_desc, NULL);
     OK(clg_softmax_cross_entropy_compute(f.plan, &all, f.tx, f.labels, NULL));
@@ -346,17 +350,62 @@ static void running_with_the_wrong_tensors_is_refused(void **state)
     FAILS(CLG_INVALID_ARGUMENT, "one tensor",
           clg_softmax_cross_entropy_compute(f.plan, &bad, f.tx, f.labels, NULL));
     bad = good;
+    clg_softmax_cross_entropy_outputs no_loss = {.dx = f.out_dx, .correct = f.labels};
+    FAILS(CLG_INVALID_ARGUMENT, "correct is counted with the loss, which is NULL",
+          clg_softmax_cross_entropy_compute(f.plan, &no_loss, f.tx, f.labels, NULL));
     bad.loss = f.out_losses;
     FAILS(CLG_INVALID_SHAPE, "loss is 3 float32, expected 1",
           clg_softmax_cross_entropy_compute(f.plan, &bad, f.tx, f.labels, NULL));
     clg_buffer *tiny;
     OK(clg_buffer_create(testing_context(), 4, &tiny));
     clg_run run = {.workspace = tiny};
-    assert_int_equal(clg_softmax_cross_entropy_workspace_size(f.plan), 16);
-    FAILS(CLG_INVALID_ARGUMENT, "4 bytes, 16 are needed",
+    assert_int_equal(clg_softmax_cross_entropy_workspace_size(f.plan), 28);
+    FAILS(CLG_INVALID_ARGUMENT, "4 bytes, 28 are needed",
           clg_softmax_cross_entropy_compute(f.plan, &good, f.tx, f.labels, &run));
     clg_buffer_destroy(tiny);
     teardown(&f);
+}
+
+/* Also with equal logits and NaNs, of which the first wins, and twice as many after a second run.
+ */
+static void right_answers_are_counted_as_by_accuracy(void **state)
+{
+    (void)state;
+    const clg_tensor_desc one = {CLG_INT32, CLG_NCHW, 1, {1}};
+    static const int64_t sizes[][2] = {{1, 1}, {7, 3}, {64, 10}, {33, 100}};
+    for (int i = 0; i < 4; i++) {
+        clg_tensor_desc x_desc = clg_desc_2d(sizes[i][0], sizes[i][1]), loss_desc = clg_desc_1d(1);
+        double *x = testing_integers(sizes[i][0] * sizes[i][1], 2, 5);
+        x[sizes[i][0] * sizes[i][1] / 2] = NAN;
+        int32_t label[64];
+        for (int n = 0; n < sizes[i][0]; n++)
+            label[n] = n % 5 == 4 ? -1 : (int32_t)(n % sizes[i][1]) / 2;
+        clg_softmax_cross_entropy *plan;
+        clg_accuracy *accuracy;
+        OK(clg_softmax_cross_entropy_create(testing_context(),
+                                            &(clg_softmax_cross_entropy_desc){.x = x_desc}, &plan));
+        OK(clg_accuracy_create(testing_context(), &(clg_accuracy_desc){.x = x_desc}, &accuracy));
+        clg_tensor *tx = testing_tensor_from(&x_desc, x),
+                   *labels = testing_labels(sizes[i][0], label);
+        clg_tensor *loss = testing_tensor(&loss_desc, NULL);
+        clg_tensor *got = testing_tensor(&one, NULL), *want = testing_tensor(&one, NULL);
+        clg_softmax_cross_entropy_outputs outputs = {.loss = loss, .correct = got};
+        for (int round = 0; round < 2; round++) {
+            clg_run run = {.accumulate = round > 0};
+            int32_t counted, expected;
+            OK(clg_softmax_cross_entropy_compute(plan, &outputs, tx, labels, &run));
+            OK(clg_accuracy_forward(accuracy, want, NULL, tx, labels, &run));
+            OK(clg_tensor_download(got, &counted, NULL));
+            OK(clg_tensor_download(want, &expected, NULL));
+            assert_int_equal(counted, expected);
+        }
+        clg_tensor *all[] = {tx, labels, loss, got, want};
+        for (int k = 0; k < 5; k++)
+            clg_tensor_destroy(all[k]);
+        clg_softmax_cross_entropy_destroy(plan);
+        clg_accuracy_destroy(accuracy);
+        free(x);
+    }
 }
 
 int main(void)
@@ -371,6 +420,7 @@ int main(void)
         cmocka_unit_test(the_loss_is_nan_and_the_gradient_0_when_all_samples_are_ignored),
         cmocka_unit_test(a_label_that_is_no_class_gives_nan_and_harms_no_other_sample),
         cmocka_unit_test(infinities_and_nans_in_the_logits_come_out_as_in_pytorch),
+        cmocka_unit_test(right_answers_are_counted_as_by_accuracy),
         cmocka_unit_test(bad_descriptions_are_refused_with_the_numbers),
         cmocka_unit_test(running_with_the_wrong_tensors_is_refused),
     };

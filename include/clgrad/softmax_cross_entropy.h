@@ -53,14 +53,18 @@ typedef struct clg_softmax_cross_entropy_outputs {
     clg_tensor *probabilities; /* [N,K] p; may be x */
     clg_tensor *dx;            /* [N,K]; may be x, unless probabilities is */
     float dloss;               /* factor of dx; 0, when it is left out, means 1 */
+    /* [1] int32, only with loss: how many samples have their largest logit at their label, as
+     * clg_accuracy_forward counts them; also added to with run->accumulate. */
+    clg_tensor *correct;
 } clg_softmax_cross_entropy_outputs;
 
 /* Computes several results in one pass over x: loss and dx together are what training wants.
  * Overwrites; with run->accumulate the mean loss is added to `loss`, so that a loop sums up its
  * losses on the device and reads them once at the end, and the other outputs are overwritten all
  * the same. Asynchronous.
- * Errors: CLG_INVALID_ARGUMENT (NULL, no outputs, probabilities and dx are one tensor, dloss not
- * finite, another context, no workspace), CLG_INVALID_SHAPE (not the plan's). */
+ * Errors: CLG_INVALID_ARGUMENT (NULL, no outputs, correct without loss, probabilities and dx are
+ * one tensor, dloss not finite, another context, no workspace), CLG_INVALID_SHAPE (not the plan's).
+ */
 CLG_API CLG_WARN_UNUSED clg_status clg_softmax_cross_entropy_compute(
     clg_softmax_cross_entropy *plan, const clg_softmax_cross_entropy_outputs *outputs,
     const clg_tensor *x, const clg_tensor *labels, const clg_run *run);

@@ -24,7 +24,8 @@ struct clg__grid clg__rows_grid(const struct clg__rows *rows)
 clg_status clg__enqueue_mean(struct clg__stream *stream, struct clg__kernel *kernel,
                              const struct clg__mean *mean)
 {
-    return CLG__LAUNCH(stream, kernel, one_group, clg__arg_mem(mean->y), clg__arg_mem(mean->x),
+    return CLG__LAUNCH(stream, kernel, one_group, clg__arg_mem(mean->y),
+                       clg__arg_mem(mean->correct), clg__arg_mem(mean->x), clg__arg_mem(mean->hits),
                        clg__arg_mem(mean->counted), clg__arg_int(mean->count),
                        clg__arg_int(mean->divisor), clg__arg_int(mean->accumulate));
 }

@@ -18,6 +18,9 @@ struct clg__grid clg__rows_grid(const struct clg__rows *rows);
  * `counted`, which is else unused. kernel: "mean" of reduce.cl. */
 struct clg__mean {
     struct clg__mem y, x, counted;
+    /* Also correct = (correct +) the number of the `count` ints `hits` that are not 0; or nothing.
+     */
+    struct clg__mem correct, hits;
     int64_t count, divisor;
     bool accumulate;
 };

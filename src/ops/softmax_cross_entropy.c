@@ -9,7 +9,7 @@
 #include "runtime/tensor.h"
 
 /* The flags of softmax_cross_entropy.cl. */
-enum { WANT_LOSSES = 1, WANT_PROBABILITIES = 2, WANT_DX = 4, ADD_DX = 8 };
+enum { WANT_LOSSES = 1, WANT_PROBABILITIES = 2, WANT_DX = 4, ADD_DX = 8, WANT_HITS = 16 };
 
 struct clg_softmax_cross_entropy {
     clg_context *ctx;
@@ -62,10 +62,10 @@ void clg_softmax_cross_entropy_destroy(clg_softmax_cross_entropy *plan)
     free(plan);
 }
 
-/* The number of samples that count, and the loss of each sample. */
+/* The number of samples that count, the loss of each sample, and whether it is a hit. */
 size_t clg_softmax_cross_entropy_workspace_size(const clg_softmax_cross_entropy *plan)
 {
-    return sizeof(cl_int) + (size_t)plan->rows.rows * sizeof(cl_float);
+    return sizeof(cl_int) + (size_t)plan->rows.rows * (sizeof(cl_float) + sizeof(cl_int));
 }
 
 static clg_status check_outputs(const char *call, const clg_softmax_cross_entropy *plan,
@@ -73,6 +73,7 @@ static clg_status check_outputs(const char *call, const clg_softmax_cross_entrop
 {
     const clg_tensor_desc *x = &plan->desc.x;
     clg_tensor_desc one = clg_desc_1d(1), samples = clg_desc_1d(plan->rows.rows);
+    clg_tensor_desc count = {CLG_INT32, CLG_NCHW, 1, {1}};
     if (!outputs)
         return clg__fail(CLG_INVALID_ARGUMENT, "%s: outputs is NULL", call);
     if (!outputs->loss && !outputs->losses && !outputs->probabilities && !outputs->dx)
@@ -82,6 +83,10 @@ static clg_status check_outputs(const char *call, const clg_softmax_cross_entrop
     if (!isfinite(outputs->dloss))
         return clg__fail(CLG_INVALID_ARGUMENT, "%s: dloss is %g", call, (double)outputs->dloss);
     CLG__TRY(clg__expect_optional(call, "loss", plan->ctx, outputs->loss, &one));
+    if (outputs->correct && !outputs->loss)
+        return clg__fail(CLG_INVALID_ARGUMENT,
+                         "%s: correct is counted with the loss, which is NULL", call);
+    CLG__TRY(clg__expect_optional(call, "correct", plan->ctx, outputs->correct, &count));
     CLG__TRY(clg__expect_optional(call, "losses", plan->ctx, outputs->losses, &samples));
     CLG__TRY(clg__expect_optional(call, "probabilities", plan->ctx, outputs->probabilities, x));
     return clg__expect_optional(call, "dx", plan->ctx, outputs->dx, x);
@@ -96,6 +101,8 @@ static clg_status enqueue(clg_softmax_cross_entropy *plan, struct clg__stream *s
     struct clg__mem counted = stream->workspace;
     struct clg__mem losses = outputs->losses ? clg__tensor_mem(outputs->losses)
                                              : clg__mem_at(stream->workspace, sizeof(cl_int));
+    struct clg__mem hits =
+        clg__mem_at(stream->workspace, sizeof(cl_int) + (size_t)plan->rows.rows * sizeof(cl_float));
     if (desc->ignore) {
         struct clg__count count = {.y = counted,
                                    .x = clg__tensor_mem(labels),
@@ -104,7 +111,7 @@ static clg_status enqueue(clg_softmax_cross_entropy *plan, struct clg__stream *s
         CLG__TRY(clg__enqueue_count(stream, plan->count, &count));
     }
     CLG__TRY(CLG__LAUNCH(
-        stream, plan->kernel, clg__rows_grid(&plan->rows), clg__arg_mem(losses),
+        stream, plan->kernel, clg__rows_grid(&plan->rows), clg__arg_mem(losses), clg__arg_mem(hits),
         clg__arg_tensor(outputs->probabilities), clg__arg_tensor(outputs->dx), clg__arg_tensor(x),
         clg__arg_tensor(labels), clg__arg_mem(counted), clg__arg_int(plan->rows.columns),
         clg__arg_int(divisor), clg__arg_float(desc->label_smoothing), clg__arg_int(desc->ignore),
@@ -115,6 +122,8 @@ static clg_status enqueue(clg_softmax_cross_entropy *plan, struct clg__stream *s
     struct clg__mean mean = {.y = clg__tensor_mem(outputs->loss),
                              .x = losses,
                              .counted = counted,
+                             .correct = clg__tensor_mem(outputs->correct),
+                             .hits = hits,
                              .count = plan->rows.rows,
                              .divisor = divisor,
                              .accumulate = stream->accumulate};
@@ -135,7 +144,7 @@ static clg_status compute(const char *call, clg_softmax_cross_entropy *plan,
         clg__stream_begin(&stream, plan->ctx, run, clg_softmax_cross_entropy_workspace_size(plan)));
     int flags = (outputs->loss || outputs->losses ? WANT_LOSSES : 0) |
                 (outputs->probabilities ? WANT_PROBABILITIES : 0) | (outputs->dx ? WANT_DX : 0) |
-                (add_dx && stream.accumulate ? ADD_DX : 0);
+                (outputs->correct ? WANT_HITS : 0) | (add_dx && stream.accumulate ? ADD_DX : 0);
     return clg__stream_end(&stream, enqueue(plan, &stream, outputs, x, labels, flags));
 }
 

@@ -1,8 +1,5 @@
 #include "train/loss.h"
 
-#include <stdlib.h>
-
-#include "clgrad/accuracy.h"
 #include "clgrad/mse.h"
 #include "clgrad/softmax_cross_entropy.h"
 
@@ -17,11 +14,6 @@ struct clg__loss {
 };
 
 /* ---- Softmax cross entropy, with the count of right answers ---- */
-
-struct classify {
-    clg_softmax_cross_entropy *loss;
-    clg_accuracy *accuracy;
-};
 
 static clg_status classify_check(const clg_train_desc *train, const clg_tensor_desc *output)
 {
@@ -39,42 +31,31 @@ static clg_status classify_check(const clg_train_desc *train, const clg_tensor_d
 
 static void classify_release(void *state)
 {
-    struct classify *plans = state;
-    if (!plans)
-        return;
-    clg_softmax_cross_entropy_destroy(plans->loss);
-    clg_accuracy_destroy(plans->accuracy);
-    free(plans);
+    clg_softmax_cross_entropy_destroy(state);
 }
 
 static clg_status classify_create(clg_context *ctx, const clg_train_desc *train,
                                   const clg_tensor_desc *x, struct clg__loss_plan *plan)
 {
-    struct classify *plans = calloc(1, sizeof *plans);
-    if (!plans)
-        return clg__fail_alloc("a loss");
-    plan->state = plans;
+    clg_softmax_cross_entropy *loss = NULL;
     plan->target = (clg_tensor_desc){CLG_INT32, CLG_NCHW, 1, {x->dims[0]}};
     clg_softmax_cross_entropy_desc desc = {.x = *x, .label_smoothing = train->label_smoothing};
-    CLG__TRY(clg_softmax_cross_entropy_create(ctx, &desc, &plans->loss));
-    return clg_accuracy_create(ctx, &(clg_accuracy_desc){.x = *x}, &plans->accuracy);
+    clg_status status = clg_softmax_cross_entropy_create(ctx, &desc, &loss);
+    plan->state = loss;
+    return status;
 }
 
 static size_t classify_workspace(const void *state)
 {
-    const struct classify *plans = state;
-    size_t loss = clg_softmax_cross_entropy_workspace_size(plans->loss);
-    size_t accuracy = clg_accuracy_workspace_size(plans->accuracy);
-    return loss > accuracy ? loss : accuracy;
+    return clg_softmax_cross_entropy_workspace_size(state);
 }
 
 static clg_status classify_run(void *state, const struct clg__sums *sums, clg_tensor *dx,
                                const clg_tensor *x, const clg_tensor *labels, const clg_run *run)
 {
-    struct classify *plans = state;
-    clg_softmax_cross_entropy_outputs outputs = {.loss = sums->loss, .dx = dx};
-    CLG__TRY(clg_accuracy_forward(plans->accuracy, sums->correct, NULL, x, labels, run));
-    return clg_softmax_cross_entropy_compute(plans->loss, &outputs, x, labels, run);
+    clg_softmax_cross_entropy_outputs outputs = {
+        .loss = sums->loss, .dx = dx, .correct = sums->correct};
+    return clg_softmax_cross_entropy_compute(state, &outputs, x, labels, run);
 }
 
 /* ---- Mean squared error ---- */
