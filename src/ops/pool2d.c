@@ -116,7 +116,8 @@ struct window {
     cl_int count_include_pad;
 };
 
-/* `struct pooling` of kernels_cl/pool2d_last.cl: what a work-item makes of a tensor. */
+/* `struct pooling` of kernels_cl/pool2d_last.clh and pool2d_first.clh: what a work-item makes of a
+ * tensor. */
 struct pooling {
     struct window window;
     cl_int rows, channels;
@@ -155,22 +156,34 @@ static struct clg__grid share_out(const struct clg__planes *shape, int64_t step,
         {1, 1, 1}};
 }
 
+/* The same for channels first: rows of y, or planes of dx. */
+static struct clg__grid share_out_first(const struct clg__planes *shape, bool whole_planes,
+                                        int64_t items, struct pooling *pooling)
+{
+    int64_t rows = whole_planes ? shape->planes : shape->planes * shape->h;
+    pooling->rows = (cl_int)ceil_div(rows, items);
+    return (struct clg__grid){1, {(size_t)ceil_div(rows, pooling->rows)}, {1}};
+}
+
 static clg_status create_map(const clg_pool2d_desc *d, clg_context *ctx, const char *name,
                              bool backward, const struct clg__planes *to,
                              const struct clg__planes *from, struct clg__planes_map **map)
 {
     struct pooling pooling = {.window = {axis_of(d, 0), axis_of(d, 1), d->count_include_pad}};
-    if (ctx->info.family == CLG_FAMILY_GPU || d->x.layout == CLG_NCHW)
+    if (ctx->info.family == CLG_FAMILY_GPU)
         return clg__planes_map_create(ctx, "pool2d", name, "", to, from, &pooling.window,
                                       sizeof pooling.window, map);
     /* The gradient of a maximum searches windows that reach over the end of a part twice. */
     bool searches = backward && d->kind == CLG_POOL_MAX && d->size[0] > d->stride[0];
+    static const char *const sources[2][2] = {{"pool2d_first", "pool2d_first_backward"},
+                                              {"pool2d_last", "pool2d_last_backward"}};
+    int64_t units = ctx->info.compute_units;
+    bool last = d->x.layout == CLG_NHWC;
     struct clg__grid grid =
-        share_out(to, backward ? d->stride[0] : 1,
-                  (searches ? 4 : 16) * (int64_t)ctx->info.compute_units, &pooling);
-    const char *source = backward ? "pool2d_last_backward" : "pool2d_last";
-    CLG__TRY(
-        clg__planes_map_create(ctx, source, name, "", to, from, &pooling, sizeof pooling, map));
+        last ? share_out(to, backward ? d->stride[0] : 1, (searches ? 4 : 16) * units, &pooling)
+             : share_out_first(to, backward, 16 * units, &pooling);
+    CLG__TRY(clg__planes_map_create(ctx, sources[last][backward], name, "", to, from, &pooling,
+                                    sizeof pooling, map));
     clg__planes_map_set_grid(*map, grid);
     return CLG_OK;
 }
@@ -179,8 +192,15 @@ static clg_status create_maps(const clg_pool2d_desc *desc, struct clg__planes_pl
 {
     static const char *const forward[] = {"max_forward", "avg_forward"};
     static const char *const backward[] = {"max_backward", "avg_backward"};
-    const clg_pool2d_desc d = resolved(desc);
+    clg_pool2d_desc d = resolved(desc);
     struct clg__planes x = clg__planes_of(&plan->x), y = clg__planes_of(&plan->y);
+    if (plan->ctx->info.family == CLG_FAMILY_CPU && x.inner == 1 && d.size[0] == x.h &&
+        d.size[1] == x.w && d.pad[0] == 0 && d.pad[1] == 0 && d.dilation[0] == 1 &&
+        d.dilation[1] == 1) { /* the window is a plane: a row of its elements */
+        x.w *= x.h;
+        x.h = d.size[0] = d.stride[0] = 1;
+        d.size[1] = d.stride[1] = x.w;
+    }
     CLG__TRY(create_map(&d, plan->ctx, forward[d.kind], false, &y, &x, &plan->forward));
     return create_map(&d, plan->ctx, backward[d.kind], true, &x, &y, &plan->backward);
 }
