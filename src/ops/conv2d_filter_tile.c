@@ -63,7 +63,7 @@ static struct tiling choose_tiling(const clg_device_info *device, int span, int 
  * enough that a group's copies stay in the second-level cache, one tile's x in the first. */
 static void choose_chunk(struct layout *l)
 {
-    enum { PIXELS = 448, TILE_FLOATS = 10 * 1024 };
+    enum { PIXELS = 448, TILE_FLOATS = 10 * 1024, PATCH_FLOATS = 64 * 1024 };
     struct conv2d_filter_tile_args *t = &l->args;
     t->period = t->dilation_h / clg__greatest_divisor(t->stride_h, t->dilation_h);
     t->jump = t->period * t->stride_h / t->dilation_h;
@@ -73,8 +73,11 @@ static void choose_chunk(struct layout *l)
     t->rows = clg__at_least(clg__at_most(clg__at_most(PIXELS / t->q, fit), rows), 1);
     t->rows = clg__divide_up(rows, clg__divide_up(rows, t->rows));
     t->bands = clg__divide_up(rows, t->rows) * t->period;
-    t->chunk = clg__at_least(clg__at_most(PIXELS / (t->rows * t->q), t->n * t->bands), 1);
     t->patch_rows = (t->rows - 1) * t->jump + t->r;
+    /* Of several bands the x of about 64 channels should fit. */
+    const int patch = t->patch_rows * t->columns * t->cell * (t->taps_at_once > 1 ? 1 : 5);
+    int chunk = clg__at_most(PIXELS / (t->rows * t->q), PATCH_FLOATS / clg__at_least(patch, 1));
+    t->chunk = clg__at_least(clg__at_most(chunk, t->n * t->bands), 1);
 }
 
 /* Gives a group `blocks` of filters and `channels`, and as many slices as there must be for all
