@@ -1,6 +1,6 @@
 /* Depthwise convolution for CPU-like devices, channels last, forward and gradient of the input;
  * kernels in conv2d_depthwise.cl. */
-#include "ops/conv2d_problem.h"
+#include "ops/conv2d_depthwise.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -96,10 +96,9 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     return l;
 }
 
-static bool depthwise_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
-                               const clg_device_info *device, const char **why_not)
+bool clg__depthwise_refuses(const struct conv2d_args *a, const clg_device_info *device,
+                            const char **why_not)
 {
-    (void)direction;
     const struct {
         bool refused;
         const char *why;
@@ -108,19 +107,30 @@ static bool depthwise_supports(const struct conv2d_args *a, clg_conv2d_direction
         {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
         {a->groups != a->c || a->k != a->c, "one filter for each channel only"},
         {a->c < 16, "at least 16 channels"},
-        {clg__conv2d_w_count(a) + a->c > INT32_MAX, "the packed filter has 2^31 elements or more"},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].refused) {
             *why_not = reasons[i].why;
-            return false;
+            return true;
         }
-    return true;
+    return false;
 }
 
 static int64_t packed_count(const struct conv2d_args *a)
 {
     return clg__conv2d_w_count(a) + a->c;
+}
+
+static bool depthwise_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
+                               const clg_device_info *device, const char **why_not)
+{
+    if (clg__depthwise_refuses(a, device, why_not))
+        return false;
+    *why_not = "the packed filter has 2^31 elements or more";
+    if (packed_count(a) > INT32_MAX)
+        return false;
+    *why_not = "the rows of a window do not fit into local memory";
+    return lay_out(a, direction, device).kept_bytes <= device->local_memory / 2;
 }
 
 static size_t depthwise_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -130,13 +140,20 @@ static size_t depthwise_workspace(const struct conv2d_args *a, clg_conv2d_direct
     return (size_t)packed_count(a) * sizeof(float);
 }
 
+double clg__depthwise_moving(const struct conv2d_args *a, const clg_device_info *device)
+{
+    double floats = (double)clg__conv2d_x_count(a) + (double)clg__conv2d_y_count(a);
+    return 0.35 * floats * sizeof(float) / clg__device_bandwidth(device);
+}
+
+/* Dense windows load each input once, others for each multiply-add. */
 static double depthwise_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
                              const clg_device_info *device)
 {
-    (void)direction;
-    double floats = (double)clg__conv2d_x_count(a) + (double)clg__conv2d_y_count(a);
-    double moving = floats * sizeof(float) / clg__device_bandwidth(device);
-    return fmax(clg__conv2d_seconds(device, clg__conv2d_flop(a), 0.5, 2), moving);
+    struct layout l = lay_out(a, direction, device);
+    double fraction = l.shape.taps > 0 ? 0.7 : 0.45;
+    double computing = clg__conv2d_seconds(device, clg__conv2d_flop(a), fraction, 0);
+    return fmax(computing, clg__depthwise_moving(a, device)) + 2 * CLG__LAUNCH_SECONDS;
 }
 
 struct state {

@@ -59,6 +59,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
 #define CLG__CONV2D_BACKWARD_FILTER_LIST(X)                                                        \
     X(winograd4)                                                                                   \
     X(winograd2)                                                                                   \
+    X(depthwise)                                                                                   \
     X(pointwise)                                                                                   \
     X(rows)                                                                                        \
     X(grouped)                                                                                     \
