@@ -82,12 +82,19 @@ void fetch_gradient(__local float *to, __global const float *dy, int n, int firs
 void add_bias(__local float16 *rest, __local const float *dy, int begin,
               const struct pixels *pixels, const struct conv2d_rows_filter_args *f)
 {
-    for (int k = 0; k < f->rows.k; k++, dy += f->gradient_floats) {
-        float16 sum = begin ? (float16)(0.0f) : rest[k];
-        for (int run = 0; run < pixels->runs; run++)
-            for (int v = 0; v < pixels->vectors; v++)
-                sum += vload16(v, dy + run * pixels->apart);
-        rest[k] = sum;
+    const int vectors = pixels->vectors, filters = f->rows.k, plane = f->gradient_floats;
+    for (int k = 0; k < filters; k++, dy += plane) {
+        float16 sum[4] = {begin ? (float16)(0.0f) : rest[k], 0.0f, 0.0f, 0.0f};
+        for (int run = 0; run < pixels->runs; run++) {
+            __local const float *from = dy + run * pixels->apart;
+            int v = 0;
+            for (; v + 4 <= vectors; v += 4)
+                UNROLL(4) for (int i = 0; i < 4; i++)
+                    sum[i] += vload16(v + i, from);
+            for (; v < vectors; v++)
+                sum[0] += vload16(v, from);
+        }
+        rest[k] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     }
 }
 

@@ -255,7 +255,7 @@ static double loops_of(const struct layout *l)
 static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
                         const clg_device_info *device)
 {
-    enum { FLOP_PER_CYCLE = 64, PER_LOOP = 12, PER_GROUP = 600 };
+    enum { FLOP_PER_CYCLE = 64, PER_LOOP = 8, PER_GROUP = 600 };
     const struct layout l = lay_out(a, direction, device);
     const struct conv2d_rows_args *t = &l.args;
     const bool plain_in = t->in_w * t->step_w == 1, plain_out = t->out_w * t->phases_w == 1;
@@ -263,9 +263,9 @@ static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direct
     const double in = (double)t->n * l.row_groups * t->c * t->patch_rows * t->step_w * t->pitch;
     const double out = direction == CLG_CONV2D_FORWARD ? (double)clg__conv2d_y_count(a)
                                                        : (double)clg__conv2d_x_count(a);
-    const double cycles =
-        t->n * (0.55 * t->c * tiling_cost(t, l.tiling) + PER_LOOP * loops_of(&l)) +
-        (plain_in ? 0.2 : 0.5) * in + (plain_out ? 0.2 : 0.5) * out + PER_GROUP * groups;
+    const double cycles = t->n * (0.5 * t->c * tiling_cost(t, l.tiling) + PER_LOOP * loops_of(&l)) +
+                          (plain_in ? 0.2 : 0.5) * in + (plain_out ? 0.2 : 0.5) * out +
+                          PER_GROUP * groups;
     const double bytes = 2.0 * ((double)clg__conv2d_x_count(a) + (double)clg__conv2d_y_count(a));
     return clg__conv2d_seconds(device, FLOP_PER_CYCLE * cycles, 1, 1) +
            bytes / clg__device_bandwidth(device);

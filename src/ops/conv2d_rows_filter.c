@@ -165,8 +165,8 @@ static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direct
     const double x = (double)f->chunks * t->c * t->patch_rows * t->step_w * t->pitch;
     const double dy = (double)clg__conv2d_y_count(a);
     const double cycles =
-        f->chunks * (0.6 * tiling_cost(l.tiling, a->k, terms) * row_vectors + 2 * sums + 300) +
-        (t->in_w * t->step_w == 1 ? 0.25 : 0.5) * x + (t->out_w == 1 ? 0.25 : 0.5) * dy +
+        f->chunks * (0.5 * tiling_cost(l.tiling, a->k, terms) * row_vectors + 2 * sums + 300) +
+        (t->in_w * t->step_w == 1 ? 0.15 : 0.4) * x + (t->out_w == 1 ? 0.15 : 0.4) * dy +
         l.slices * (8.0 * sums + 600);
     const double bytes = 2.0 * ((double)clg__conv2d_x_count(a) + dy);
     return clg__conv2d_seconds(device, FLOP_PER_CYCLE * cycles, 1, l.slices > 1 ? 2 : 1) +
