@@ -61,16 +61,17 @@ static struct tiling choose_tiling(const clg_device_info *device, int outputs)
  * of a group should stay in the second-level cache. */
 static void choose_groups(struct layout *l, const clg_device_info *device)
 {
-    enum { GROUPS_A_UNIT = 16, CACHED_FILTER = 128 * 1024 };
+    enum { GROUPS_A_UNIT = 24, CACHED_FILTER = 128 * 1024 };
     struct conv2d_pointwise_args *t = &l->args;
     const int tiles = divide_up(t->pixels.count, l->tiling.px), lanes = 16 * l->tiling.kv;
     const int blocks = divide_up(t->outputs, lanes);
     const double wanted = (double)GROUPS_A_UNIT * device->compute_units;
     double least = INFINITY;
-    for (int per_group = blocks; per_group > 0; per_group--) {
-        double block_groups = divide_up(blocks, per_group);
+    for (int block_groups = 1; block_groups <= blocks; block_groups++) {
+        int per_group = divide_up(blocks, block_groups);
         double pixel_groups = fmin(ceil(wanted / block_groups), tiles);
-        double read = block_groups * t->pixels.count + pixel_groups * t->outputs;
+        double read = (double)block_groups * t->pixels.count + pixel_groups * t->outputs;
+        read *= pow((double)per_group * block_groups / blocks, 4); /* groups of even size */
         if (per_group > 1 && (double)per_group * lanes * t->terms > CACHED_FILTER)
             continue;
         if (pixel_groups * block_groups < wanted)

@@ -55,7 +55,8 @@ static void finish(struct layout *l, int row_groups, const clg_device_info *devi
     double packing = (double)pixels * l->blocks * l->row_groups * (2 * tiling.kv + 8);
     double joining = l->direct ? 0 : (double)l->slices * t->rows * t->lane_pitch / 16 * 6;
     double groups = (double)l->blocks * l->row_groups * l->slices;
-    l->cycles = (product + packing + joining) * (1 + 0.25 * units / groups);
+    double uneven = (double)per_slice * l->slices / chunks;
+    l->cycles = (product + packing + joining) * uneven * (1 + 0.25 * units / groups);
 }
 
 static struct layout lay_out(const struct conv2d_args *a, const clg_device_info *device)
