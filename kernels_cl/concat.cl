@@ -2,24 +2,38 @@
  * Concatenation along the channels: one input's share of y, and back. To this kernel a tensor is a
  * matrix of contiguous rows, an image's channels in NCHW and a pixel's in NHWC: an input's rows of
  * `width` elements stand in y's rows of `pitch` elements from column `start` on.
- * One work-item an element of the input, column by row; no local memory.
+ * Items take elements of the input as in elements.clh, row after row; no local memory.
  */
 #include "common.clh"
+#include "elements.clh"
 
-__kernel void concat_forward(OUT(float, y), IN(float, x), const int width, const int rows,
-                             const int pitch, const int start)
+/* The statement for every vector of the item: `from` is its index in the input, `at` in y. */
+#define EACH_PLACE(from, at, left, ...)                                                            \
+    const int begin = (int)get_global_id(0) * elements.own;                                        \
+    const int end = min(elements.count, begin + elements.own);                                     \
+    for (int i = begin; i < end;) {                                                                \
+        const int row = i / width, column = i % width, run = min(width - column, end - i);         \
+        for (int k = 0; k < run; k += LANES) {                                                     \
+            const int from = i + k, at = row * pitch + start + column + k;                         \
+            const int left = min(LANES, run - k);                                                  \
+            __VA_ARGS__;                                                                           \
+        }                                                                                          \
+        i += run;                                                                                  \
+    }
+
+__kernel void concat_forward(OUT(float, y), IN(float, x), const struct elements elements,
+                             const int width, const int pitch, const int start)
 {
-    const int column = get_global_id(0), row = get_global_id(1);
-    if (column < width && row < rows)
-        AT(y)[row * pitch + start + column] = AT(x)[row * width + column];
+    EACH_PLACE(from, at, left,
+               store_vector(load_vector(AT(x) + from, left), AT(y) + at, left))
 }
 
-__kernel void concat_backward(OUT(float, dx), IN(float, dy), const int width, const int rows,
-                              const int pitch, const int start, const int accumulate)
+__kernel void concat_backward(OUT(float, dx), IN(float, dy), const struct elements elements,
+                              const int width, const int pitch, const int start,
+                              const int accumulate)
 {
-    const int column = get_global_id(0), row = get_global_id(1);
-    if (column < width && row < rows) {
-        const int i = row * width + column;
-        AT(dx)[i] = (accumulate ? AT(dx)[i] : 0.0f) + AT(dy)[row * pitch + start + column];
-    }
+    EACH_PLACE(to, at, left,
+               VECTOR gradient = load_vector(AT(dy) + at, left);
+               if (accumulate) gradient += load_vector(AT(dx) + to, left);
+               store_vector(gradient, AT(dx) + to, left))
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "ops/elements.h"
 #include "ops/plan.h"
 #include "runtime/tensor.h"
 
@@ -70,12 +71,13 @@ clg_status clg_concat_create(clg_context *ctx, const clg_concat_desc *desc, clg_
     plan->num_inputs = desc->num_inputs;
     plan->y = y;
     clg_status status;
+    const char *options = clg__elements_options(ctx);
     size_t bytes = (size_t)desc->num_inputs * sizeof *plan->x;
     plan->x = malloc(bytes);
     CLG__TRY_GOTO(plan->x ? CLG_OK : clg__fail_alloc("a concat plan"));
     memcpy(plan->x, desc->x, bytes);
-    CLG__TRY_GOTO(clg__kernel_create(ctx, "concat", "concat_forward", "", &plan->forward));
-    CLG__TRY_GOTO(clg__kernel_create(ctx, "concat", "concat_backward", "", &plan->backward));
+    CLG__TRY_GOTO(clg__kernel_create(ctx, "concat", "concat_forward", options, &plan->forward));
+    CLG__TRY_GOTO(clg__kernel_create(ctx, "concat", "concat_backward", options, &plan->backward));
     *out = plan;
     return CLG_OK;
 fail:
@@ -104,7 +106,8 @@ static clg_status expect_input(const char *call, const char *name, const clg_con
 
 /* Where an input stands in y, in elements: both are matrices of contiguous rows. */
 struct place {
-    int64_t width, rows, pitch, start;
+    int64_t width, pitch, start;
+    struct clg__elements elements; /* of the input */
 };
 
 /* channel: the input's first one in y. */
@@ -114,7 +117,9 @@ static struct place place_of(const clg_concat *plan, int i, int64_t channel)
     int64_t plane = y->dims[2] * y->dims[3];
     int64_t step = y->layout == CLG_NHWC ? 1 : plane; /* of a row, per channel */
     int64_t rows = y->layout == CLG_NHWC ? y->dims[0] * plane : y->dims[0];
-    return (struct place){plan->x[i].dims[1] * step, rows, y->dims[1] * step, channel * step};
+    int64_t width = plan->x[i].dims[1] * step;
+    return (struct place){width, y->dims[1] * step, channel * step,
+                          clg__elements_of(plan->ctx, width * rows, 2)};
 }
 
 clg_status clg_concat_forward(clg_concat *plan, clg_tensor *y, const clg_tensor *const *x,
@@ -133,9 +138,10 @@ clg_status clg_concat_forward(clg_concat *plan, clg_tensor *y, const clg_tensor 
     int64_t channel = 0;
     for (int i = 0; i < plan->num_inputs && status == CLG_OK; i++) {
         struct place at = place_of(plan, i, channel);
-        status = CLG__LAUNCH(&stream, plan->forward, clg__grid_2d(at.width, at.rows),
-                             clg__arg_tensor(y), clg__arg_tensor(x[i]), clg__arg_int(at.width),
-                             clg__arg_int(at.rows), clg__arg_int(at.pitch), clg__arg_int(at.start));
+        status =
+            CLG__LAUNCH(&stream, plan->forward, at.elements.grid, clg__arg_tensor(y),
+                        clg__arg_tensor(x[i]), clg__arg_elements(&at.elements),
+                        clg__arg_int(at.width), clg__arg_int(at.pitch), clg__arg_int(at.start));
         channel += plan->x[i].dims[1];
     }
     return clg__stream_end(&stream, status);
@@ -159,10 +165,10 @@ clg_status clg_concat_backward(clg_concat *plan, clg_tensor *const *dx, const cl
     for (int i = 0; i < plan->num_inputs && status == CLG_OK; i++) {
         struct place at = place_of(plan, i, channel);
         if (dx[i])
-            status = CLG__LAUNCH(
-                &stream, plan->backward, clg__grid_2d(at.width, at.rows), clg__arg_tensor(dx[i]),
-                clg__arg_tensor(dy), clg__arg_int(at.width), clg__arg_int(at.rows),
-                clg__arg_int(at.pitch), clg__arg_int(at.start), clg__arg_int(stream.accumulate));
+            status = CLG__LAUNCH(&stream, plan->backward, at.elements.grid, clg__arg_tensor(dx[i]),
+                                 clg__arg_tensor(dy), clg__arg_elements(&at.elements),
+                                 clg__arg_int(at.width), clg__arg_int(at.pitch),
+                                 clg__arg_int(at.start), clg__arg_int(stream.accumulate));
         channel += plan->x[i].dims[1];
     }
     return clg__stream_end(&stream, status);
