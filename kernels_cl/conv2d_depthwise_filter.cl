@@ -50,10 +50,11 @@ INLINE int find_rows(__global const float **rows, __global const float *x, int p
     return there;
 }
 
-/* Adds whole tiles and single pixels from q to `end`, none of whose columns is padding. */
-INLINE void add_inside(float16 part[TR][TS], float16 *bias, __global const float *const *rows,
-                       __global const float *dy, const int *offsets, int q, int end,
-                       const struct conv2d_depthwise_filter_args *a)
+/* Adds pixels from q to `end`, none of whose columns is padding; with STEP > 0 whole tiles only.
+ * Returns where it ended. */
+INLINE int add_inside(float16 part[TR][TS], float16 *bias, __global const float *const *rows,
+                      __global const float *dy, const int *offsets, int q, int end,
+                      const struct conv2d_depthwise_filter_args *a)
 {
     const int step = a->stride_w * a->c;
     __global const float *from[TR];
@@ -77,7 +78,7 @@ INLINE void add_inside(float16 part[TR][TS], float16 *bias, __global const float
         }
         EACH_ROW(i) from[i] += PX * step;
     }
-#endif
+#else
     for (; q < end; q++) {
         const float16 d = load_16(dy + q * a->c);
         *bias += d;
@@ -87,9 +88,11 @@ INLINE void add_inside(float16 part[TR][TS], float16 *bias, __global const float
             from[i] += step;
         }
     }
+#endif
+    return q;
 }
 
-/* The same where some columns may be padding. */
+/* Adds pixels, some of whose columns may be padding. */
 INLINE void add_border(float16 part[TR][TS], float16 *bias, __global const float *const *rows,
                        __global const float *dy, const int *offsets, int q, int end,
                        const struct conv2d_depthwise_filter_args *a)
@@ -127,8 +130,8 @@ void add_rows(__local float16 *sums, __global const float *x, __global const flo
             if (now == there) {
                 __global const float *line = dy + row * a->q * a->c;
                 add_border(part, &bias, rows, line, offsets, 0, left, a);
-                add_inside(part, &bias, rows, line, offsets, left, right, a);
-                add_border(part, &bias, rows, line, offsets, right, a->q, a);
+                const int q = add_inside(part, &bias, rows, line, offsets, left, right, a);
+                add_border(part, &bias, rows, line, offsets, q, a->q, a);
                 row++;
             }
         } while (now == there && row < end_row);
