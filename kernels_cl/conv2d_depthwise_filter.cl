@@ -178,17 +178,19 @@ __kernel void conv2d_depthwise_filter(OUT(float, partial), IN(float, x), IN(floa
         }
 }
 
-/* Sums over the slices; an item has one channel of one tap, the bias is the tap behind the last. */
+/* Sums over the slices; an item has one channel, the bias is the tap behind the last. */
 __kernel void conv2d_depthwise_filter_join(OUT(float, dw), OUT(float, db), IN(float, partial),
                                            const int c, const int taps, const int slices,
                                            const int wants_bias, const int accumulate)
 {
-    const int i = get_global_id(0), count = c * (taps + 1), tap = i / c, channel = i - tap * c;
-    if (i >= count || (tap == taps && !wants_bias))
+    const int channel = get_global_id(0);
+    if (channel >= c)
         return;
-    float sum = 0.0f;
-    for (int slice = 0; slice < slices; slice++)
-        sum += AT(partial)[slice * count + i];
-    __global float *to = tap == taps ? AT(db) + channel : AT(dw) + channel * taps + tap;
-    *to = accumulate ? *to + sum : sum;
+    for (int tap = 0; tap < taps + wants_bias; tap++) {
+        float sum = 0.0f;
+        for (int slice = 0; slice < slices; slice++)
+            sum += AT(partial)[(slice * (taps + 1) + tap) * c + channel];
+        __global float *to = tap == taps ? AT(db) + channel : AT(dw) + channel * taps + tap;
+        *to = accumulate ? *to + sum : sum;
+    }
 }

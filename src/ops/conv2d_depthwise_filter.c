@@ -186,11 +186,10 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
                          clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
                          clg__arg_struct(t, sizeof *t), clg__arg_local(local_bytes(l))));
     const int64_t taps = (int64_t)t->r * t->s;
-    return CLG__LAUNCH(stream, state->join, clg__grid_1d(t->c * (taps + 1)),
-                       clg__arg_mem(op->out[0]), clg__arg_mem(op->out[1]),
-                       clg__arg_mem(op->workspace), clg__arg_int(t->c), clg__arg_int(taps),
-                       clg__arg_int(l->slices), clg__arg_int(op->out[1].object != NULL),
-                       clg__arg_int(op->accumulate));
+    return CLG__LAUNCH(stream, state->join, clg__grid_1d(t->c), clg__arg_mem(op->out[0]),
+                       clg__arg_mem(op->out[1]), clg__arg_mem(op->workspace), clg__arg_int(t->c),
+                       clg__arg_int(taps), clg__arg_int(l->slices),
+                       clg__arg_int(op->out[1].object != NULL), clg__arg_int(op->accumulate));
 }
 
 CLG__CONV2D_ALGORITHM_SUMMING(depthwise, true);
