@@ -19,7 +19,7 @@ static clg_status fail_at_the_fourth(void *subject)
 static void even_no_time_at_all_is_five_runs_after_three(void **state)
 {
     (void)state;
-    struct clg__times times;
+    struct clg__times times = {.count = 0};
     int runs = 0;
     OK(clg__time(testing_context(), 0, count_runs, &runs, &times));
     assert_int_equal(runs, 8);
@@ -29,7 +29,7 @@ static void even_no_time_at_all_is_five_runs_after_three(void **state)
 static void runs_go_on_until_the_time_is_over_or_there_is_no_room(void **state)
 {
     (void)state;
-    struct clg__times times;
+    struct clg__times times = {.count = 0};
     int runs = 0;
     OK(clg__time(testing_context(), 3600, count_runs, &runs, &times));
     assert_int_equal(times.count, CLG__MAX_TIMES);
@@ -40,7 +40,7 @@ static void runs_go_on_until_the_time_is_over_or_there_is_no_room(void **state)
 static void failing_work_ends_it(void **state)
 {
     (void)state;
-    struct clg__times times;
+    struct clg__times times = {.count = 0};
     int runs = 0;
     FAILS(CLG_IO_ERROR, "run 4",
           clg__time(testing_context(), 1, fail_at_the_fourth, &runs, &times));
@@ -81,9 +81,25 @@ static void a_device_has_ceilings(void **state)
     assert_true(clg__peak_uncached_bytes(clg_context_device(testing_context())) > 0);
 }
 
+static void short_work_is_enqueued_several_times_for_each_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(clg__runs_a_wait(0), 64);
+    assert_int_equal(clg__runs_a_wait(1e-6), 64);
+    assert_int_equal(clg__runs_a_wait(1e-4), 10);
+    assert_int_equal(clg__runs_a_wait(2e-3), 1);
+    int calls = 0;
+    struct clg__times times = {.runs = 4};
+    OK(clg__time_once(testing_context(), count_runs, &calls, &times));
+    assert_int_equal(calls, 4);
+    assert_int_equal(times.count, 1);
+    assert_true(times.seconds[0] > 0 && 4 * times.seconds[0] <= times.wall * 1.001);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(short_work_is_enqueued_several_times_for_each_wait),
         cmocka_unit_test(even_no_time_at_all_is_five_runs_after_three),
         cmocka_unit_test(runs_go_on_until_the_time_is_over_or_there_is_no_room),
         cmocka_unit_test(failing_work_ends_it),

@@ -20,7 +20,8 @@ enum { BENCHES = sizeof benches / sizeof benches[0] };
 static int print_help(void)
 {
     printf("usage: clgrad bench WHAT ...\n\n"
-           "Measures. Each run is enqueued and waited for; medians of at least five.\n\n");
+           "Measures; medians of at least five. Short work is enqueued several times before it is\n"
+           "waited for, as in a training step.\n\n");
     for (size_t i = 0; i < BENCHES; i++)
         printf("  %-8s  %s\n", benches[i].name, benches[i].help);
     printf(

@@ -69,7 +69,7 @@ static void print_text(const struct run *run, const struct line *line)
 static clg_status measure(const struct run *run, const struct benchdnn_entry *entry,
                           struct bench_conv2d *made)
 {
-    struct clg__times times;
+    struct clg__times times = {.queued = true};
     CLG__TRY(clg__time(run->ctx, run->seconds, bench_conv2d_run, made, &times));
     struct line line = {entry, made, clg__summarise(&times), 0};
     line.flops = made->flop / line.times.median;

@@ -87,7 +87,7 @@ static void report(const struct run *run, const struct clg__summary *times)
 
 static clg_status measure(struct run *run, const char *algorithm)
 {
-    struct clg__times times = {.count = 0};
+    struct clg__times times = {.queued = true};
     CLG__TRY(clg__gemm_create(run->ctx, &run->problem, algorithm, 0, &run->gemm));
     clg_status status = clg__time(run->ctx, run->seconds, run_once, run, &times);
     if (status == CLG_OK) {

@@ -82,7 +82,7 @@ static clg_status enqueue_runs(void *subject)
 static clg_status measure(const struct options *options, struct bench_op_run *run)
 {
     struct runs runs = {run, runs_of(run)};
-    struct clg__times times;
+    struct clg__times times = {.count = 0};
     double copy_rate;
     CLG__TRY(clg__time(options->ctx, options->seconds, enqueue_runs, &runs, &times));
     CLG__TRY(clg__peak_copy(options->peak, bench_op_footprint(run), runs.count, options->seconds,

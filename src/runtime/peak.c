@@ -102,7 +102,7 @@ static clg_status enqueue_run(void *subject)
 /* The shortest of the times. */
 static clg_status shortest(struct run *run, double seconds, double *least)
 {
-    struct clg__times times;
+    struct clg__times times = {.count = 0};
     CLG__TRY(clg__time(run->peak->ctx, seconds, enqueue_run, run, &times));
     *least = clg__summarise(&times).min;
     return CLG_OK;

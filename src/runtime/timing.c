@@ -7,16 +7,25 @@
 
 enum { WARM_UPS = 3, LEAST_RUNS = 5 };
 
+int clg__runs_a_wait(double seconds)
+{
+    const double span = 1e-3, most = 64;
+    double runs = seconds > 0 ? span / seconds : most;
+    return runs > most ? (int)most : runs < 1 ? 1 : (int)runs;
+}
+
 clg_status clg__time_once(clg_context *ctx, clg__work *work, void *subject,
                           struct clg__times *times)
 {
+    const int runs = times->runs > 1 ? times->runs : 1;
     double cpu = clg__cpu_seconds(), start = clg__now();
-    CLG__TRY(work(subject));
+    for (int i = 0; i < runs; i++)
+        CLG__TRY(work(subject));
     CLG__TRY(clg_context_finish(ctx));
     double seconds = clg__now() - start;
     if (times->count == CLG__MAX_TIMES)
         return CLG_OK;
-    times->seconds[times->count++] = seconds;
+    times->seconds[times->count++] = seconds / runs;
     times->wall += seconds;
     times->cpu += clg__cpu_seconds() - cpu;
     return CLG_OK;
@@ -25,10 +34,13 @@ clg_status clg__time_once(clg_context *ctx, clg__work *work, void *subject,
 clg_status clg__time(clg_context *ctx, double seconds, clg__work *work, void *subject,
                      struct clg__times *times)
 {
+    times->runs = 1;
     for (int i = 0; i < WARM_UPS; i++) {
         times->count = 0;
         CLG__TRY(clg__time_once(ctx, work, subject, times));
     }
+    if (times->queued)
+        times->runs = clg__runs_a_wait(times->seconds[0]);
     times->count = 0;
     times->wall = times->cpu = 0;
     while (times->count < LEAST_RUNS || (times->wall < seconds && times->count < CLG__MAX_TIMES))

@@ -6,9 +6,12 @@
 
 enum { CLG__MAX_TIMES = 1024 };
 
-/* Seconds of single runs, as many as there were. */
+/* Seconds of single runs, as many as there were; with `runs` above 1, averages over that many runs
+ * that were enqueued before one wait. All zeros is a good start. */
 struct clg__times {
     int count;
+    int runs;    /* enqueued for each wait; 0 is 1 */
+    bool queued; /* clg__time chooses `runs`: short work is measured as a training step has it */
     double seconds[CLG__MAX_TIMES];
     double wall, cpu; /* of all of them together; cpu adds up the threads of the process */
 };
@@ -16,8 +19,12 @@ struct clg__times {
 /* Enqueues the work, without waiting for it. */
 typedef clg_status clg__work(void *subject);
 
-/* Runs the work once and adds its time. With more than CLG__MAX_TIMES runs the times stay as they
- * are. Errors: those of the work and of clg_context_finish. */
+/* How many runs to enqueue for each wait when one takes `seconds`: what makes a millisecond, so
+ * that waiting costs little beside it, and at most 64. */
+int clg__runs_a_wait(double seconds);
+
+/* Runs the work, `times->runs` times, and adds the time of one. With more than CLG__MAX_TIMES runs
+ * the times stay as they are. Errors: those of the work and of clg_context_finish. */
 clg_status clg__time_once(clg_context *ctx, clg__work *work, void *subject,
                           struct clg__times *times);
 
