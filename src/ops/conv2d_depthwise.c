@@ -4,9 +4,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
+#include "base/ints.h"
 #include "conv2d_depthwise_args.clh"
 #include "ops/conv2d_cost.h"
 
@@ -23,11 +23,6 @@ struct layout {
     size_t kept_bytes;
 };
 
-static int divide_up(int value, int by)
-{
-    return (value + by - 1) / by;
-}
-
 static int clamp(int value, int least, int most)
 {
     return value < least ? least : value > most ? most : value;
@@ -37,8 +32,9 @@ static int clamp(int value, int least, int most)
 static struct shape choose_shape(const struct conv2d_args *a, bool gradient)
 {
     enum { MAX_R = 7, LONG = 14, SHORT = 7, CONFLICTING_PITCH = 256 };
-    int width = gradient ? divide_up(a->w, a->stride_w) : a->q;
-    bool wasteful = divide_up(width, LONG) * LONG > divide_up(width, SHORT) * SHORT * 9 / 8;
+    int width = gradient ? clg__divide_up(a->w, a->stride_w) : a->q;
+    bool wasteful =
+        clg__divide_up(width, LONG) * LONG > clg__divide_up(width, SHORT) * SHORT * 9 / 8;
     struct shape shape = {.px = wasteful ? SHORT : LONG, .step = 1};
     if (a->dilation_h != 1 || a->dilation_w != 1 || a->r > MAX_R || (a->s != 3 && a->s != 5))
         return shape;
@@ -59,9 +55,9 @@ static void choose_chunks(struct layout *l, int units)
     int columns = (l->shape.px - 1) * l->shape.step + t->s;
     int chunk = CACHED_FLOATS / columns / t->r;
     t->chunk = clamp(chunk, LEAST, MOST) / 16 * 16;
-    int groups = divide_up(GROUPS_A_UNIT * units, l->images);
-    t->rows = clamp(divide_up(t->out_h, groups), FEW, MANY);
-    l->row_groups = divide_up(t->out_h, t->rows);
+    int groups = clg__divide_up(GROUPS_A_UNIT * units, l->images);
+    t->rows = clamp(clg__divide_up(t->out_h, groups), FEW, MANY);
+    l->row_groups = clg__divide_up(t->out_h, t->rows);
     l->kept_bytes = sizeof(float) * 16;
     if (l->shape.keep)
         l->kept_bytes = sizeof(float) * (size_t)(t->r * t->chunk) * (size_t)columns;
@@ -96,24 +92,13 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     return l;
 }
 
-bool clg__depthwise_refuses(const struct conv2d_args *a, const clg_device_info *device,
-                            const char **why_not)
+bool clg__depthwise_supports(const struct conv2d_args *a, const clg_device_info *device,
+                             const char **why_not)
 {
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
-        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
-        {a->groups != a->c || a->k != a->c, "one filter for each channel only"},
-        {a->c < 16, "at least 16 channels"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return true;
-        }
-    return false;
+    return clg__conv2d_meets(a, device, CLG__ON_CPU | CLG__NHWC_ONLY, why_not) &&
+           CLG__ACCEPTS(why_not,
+                        {a->groups != a->c || a->k != a->c, "one filter for each channel only"},
+                        {a->c < 16, "at least 16 channels"});
 }
 
 static int64_t packed_count(const struct conv2d_args *a)
@@ -124,7 +109,7 @@ static int64_t packed_count(const struct conv2d_args *a)
 static bool depthwise_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
                                const clg_device_info *device, const char **why_not)
 {
-    if (clg__depthwise_refuses(a, device, why_not))
+    if (!clg__depthwise_supports(a, device, why_not))
         return false;
     *why_not = "the packed filter has 2^31 elements or more";
     if (packed_count(a) > INT32_MAX)
@@ -156,42 +141,27 @@ static double depthwise_cost(const struct conv2d_args *a, clg_conv2d_direction d
     return fmax(computing, clg__depthwise_moving(a, device)) + 2 * CLG__LAUNCH_SECONDS;
 }
 
+enum { KERNEL, PACK };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *kernel, *pack;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->kernel);
-    clg__kernel_destroy(state->pack);
-    free(state);
-}
-
 static clg_status depthwise_prepare(clg_context *ctx, const struct conv2d_args *a,
-                                    clg_conv2d_direction direction, void **out)
+                                    clg_conv2d_direction direction, void **state)
 {
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a depthwise convolution");
-    state->layout = lay_out(a, direction, &ctx->info);
-    const struct shape *s = &state->layout.shape;
+    const struct layout l = lay_out(a, direction, &ctx->info);
+    const struct shape *s = &l.shape;
     char options[64];
     snprintf(options, sizeof options, "-DPX=%d -DTAPS=%d -DSTEP=%d -DKEEP=%d", s->px, s->taps,
              s->step, s->keep);
-    clg_status status =
-        clg__kernel_create(ctx, "conv2d_depthwise", "conv2d_depthwise", options, &state->kernel);
-    if (status == CLG_OK)
-        status = clg__kernel_create(ctx, "conv2d_depthwise", "conv2d_depthwise_pack", options,
-                                    &state->pack);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    const struct clg__kernel_spec kernels[] = {
+        [KERNEL] = {"conv2d_depthwise", "conv2d_depthwise", options},
+        [PACK] = {"conv2d_depthwise", "conv2d_depthwise_pack", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
 }
 
@@ -201,16 +171,16 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     struct state *state = pointer;
     const struct conv2d_depthwise_args *t = &state->layout.args;
     const int images = state->layout.images;
-    CLG__TRY(CLG__LAUNCH(stream, state->pack, clg__grid_1d(t->c), clg__arg_mem(op->workspace),
-                         clg__arg_mem(op->in[1]), clg__arg_int(t->c),
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[PACK], clg__grid_1d(t->c),
+                         clg__arg_mem(op->workspace), clg__arg_mem(op->in[1]), clg__arg_int(t->c),
                          clg__arg_int((int64_t)t->r * t->s)));
     const struct clg__grid grid = {2, {(size_t)state->layout.row_groups, (size_t)images}, {1, 1}};
-    return CLG__LAUNCH(stream, state->kernel, grid, clg__arg_mem(op->out[0]),
+    return CLG__LAUNCH(stream, state->kernels.at[KERNEL], grid, clg__arg_mem(op->out[0]),
                        clg__arg_mem(op->in[0]), clg__arg_mem(op->workspace),
                        clg__arg_mem(op->in[2]), clg__arg_struct(t, sizeof *t),
                        clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate),
                        clg__arg_local(state->layout.kept_bytes));
 }
 
-CLG__CONV2D_ALGORITHM_FUSING(depthwise, forward, CLG_CONV2D_FORWARD, true, true);
-CLG__CONV2D_ALGORITHM(depthwise, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
+CLG__CONV2D_ALGORITHM(depthwise, forward, CLG_CONV2D_FORWARD, .exact = true, .fuses_relu = true);
+CLG__CONV2D_ALGORITHM(depthwise, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = true);

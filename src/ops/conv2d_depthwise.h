@@ -4,9 +4,9 @@
 
 #include "ops/conv2d_problem.h"
 
-/* True with a reason for problems that are not depthwise, or too narrow, and for other devices. */
-bool clg__depthwise_refuses(const struct conv2d_args *args, const clg_device_info *device,
-                            const char **why_not);
+/* False with a reason for problems that are not depthwise, or too narrow, and for other devices. */
+bool clg__depthwise_supports(const struct conv2d_args *args, const clg_device_info *device,
+                             const char **why_not);
 
 /* Seconds that x and y take on their way, for estimates: a part of what the device's bandwidth
  * says, because much of them is in a cache. */

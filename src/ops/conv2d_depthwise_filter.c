@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/ints.h"
@@ -107,7 +106,7 @@ static bool depthwise_supports(const struct conv2d_args *a, clg_conv2d_direction
                                const clg_device_info *device, const char **why_not)
 {
     (void)direction;
-    if (clg__depthwise_refuses(a, device, why_not))
+    if (!clg__depthwise_supports(a, device, why_not))
         return false;
     const struct layout l = lay_out(a, device);
     *why_not = "the sums do not fit into local memory";
@@ -136,43 +135,27 @@ static double depthwise_cost(const struct conv2d_args *a, clg_conv2d_direction d
            8.0 * (double)partial_floats(&l) / clg__device_bandwidth(device);
 }
 
+enum { SUMS, JOIN };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *sums, *join;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->sums);
-    clg__kernel_destroy(state->join);
-    free(state);
-}
-
 static clg_status depthwise_prepare(clg_context *ctx, const struct conv2d_args *a,
-                                    clg_conv2d_direction direction, void **out)
+                                    clg_conv2d_direction direction, void **state)
 {
-    static const char source[] = "conv2d_depthwise_filter";
     (void)direction;
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a depthwise filter gradient");
-    state->layout = lay_out(a, &ctx->info);
-    const struct tiling t = state->layout.tiling;
+    const struct layout l = lay_out(a, &ctx->info);
     char options[48];
-    snprintf(options, sizeof options, "-DTR=%d -DTS=%d -DSTEP=%d", t.tr, t.ts, state->layout.step);
-    clg_status status =
-        clg__kernel_create(ctx, source, "conv2d_depthwise_filter", options, &state->sums);
-    if (status == CLG_OK)
-        status =
-            clg__kernel_create(ctx, source, "conv2d_depthwise_filter_join", options, &state->join);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    snprintf(options, sizeof options, "-DTR=%d -DTS=%d -DSTEP=%d", l.tiling.tr, l.tiling.ts,
+             l.step);
+    const struct clg__kernel_spec kernels[] = {
+        [SUMS] = {"conv2d_depthwise_filter", "conv2d_depthwise_filter", options},
+        [JOIN] = {"conv2d_depthwise_filter", "conv2d_depthwise_filter_join", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
 }
 
@@ -182,14 +165,16 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const struct layout *l = &state->layout;
     const struct conv2d_depthwise_filter_args *t = &l->args;
     const struct clg__grid grid = {2, {(size_t)l->slices, (size_t)l->chunks}, {1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->sums, grid, clg__arg_mem(op->workspace),
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[SUMS], grid, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
                          clg__arg_struct(t, sizeof *t), clg__arg_local(local_bytes(l))));
     const int64_t taps = (int64_t)t->r * t->s;
-    return CLG__LAUNCH(stream, state->join, clg__grid_1d(t->c), clg__arg_mem(op->out[0]),
-                       clg__arg_mem(op->out[1]), clg__arg_mem(op->workspace), clg__arg_int(t->c),
-                       clg__arg_int(taps), clg__arg_int(l->slices),
-                       clg__arg_int(op->out[1].object != NULL), clg__arg_int(op->accumulate));
+    return CLG__LAUNCH(stream, state->kernels.at[JOIN], clg__grid_1d(t->c),
+                       clg__arg_mem(op->out[0]), clg__arg_mem(op->out[1]),
+                       clg__arg_mem(op->workspace), clg__arg_int(t->c), clg__arg_int(taps),
+                       clg__arg_int(l->slices), clg__arg_int(op->out[1].object != NULL),
+                       clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM_SUMMING(depthwise, true);
+CLG__CONV2D_ALGORITHM(depthwise, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = true,
+                      .sums_bias = true);

@@ -3,7 +3,6 @@
 #include "ops/conv2d_problem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "ops/conv2d_cost.h"
@@ -20,24 +19,15 @@ static bool depthwise_items_supports(const struct conv2d_args *a, clg_conv2d_dir
                                      const clg_device_info *device, const char **why_not)
 {
     const int each = direction == CLG_CONV2D_BACKWARD_DATA ? a->k / a->groups : 1;
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_GPU, "for GPU-like devices"},
-        {a->groups != a->c, "for one channel a group"},
-        {(a->x_channels_last != 0) != (a->y_channels_last != 0), "x and y in one layout only"},
-        {(int64_t)a->r * a->s * each > MOST_TAPS, "more than 64 taps of a channel"},
-        {device->max_work_group_size < ITEMS || device->max_work_item_sizes[0] < ITEMS ||
-             device->local_memory < LANES * MOST_TAPS * sizeof(float),
-         "the device's work-groups or its local memory are too small"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return false;
-        }
-    return true;
+    return clg__conv2d_meets(a, device, CLG__ON_GPU, why_not) &&
+           CLG__ACCEPTS(why_not, {a->groups != a->c, "for one channel a group"},
+                        {(a->x_channels_last != 0) != (a->y_channels_last != 0),
+                         "x and y in one layout only"},
+                        {(int64_t)a->r * a->s * each > MOST_TAPS, "more than 64 taps of a channel"},
+                        {device->max_work_group_size < ITEMS ||
+                             device->max_work_item_sizes[0] < ITEMS ||
+                             device->local_memory < LANES * MOST_TAPS * sizeof(float),
+                         "the device's work-groups or its local memory are too small"});
 }
 
 /* Pixels of a slice of the filter gradient's sum: enough slices for the device, and not so few
@@ -74,21 +64,13 @@ static double depthwise_items_cost(const struct conv2d_args *a, clg_conv2d_direc
            bytes / clg__device_bandwidth(device);
 }
 
+enum { KERNEL, JOIN };
+
 struct state {
+    struct clg__kernels kernels;
     const struct conv2d_args *args;
     clg_conv2d_direction direction;
-    struct clg__kernel *kernel, *join;
 };
-
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->kernel);
-    clg__kernel_destroy(state->join);
-    free(state);
-}
 
 static clg_status depthwise_items_prepare(clg_context *ctx, const struct conv2d_args *a,
                                           clg_conv2d_direction direction, void **out)
@@ -96,21 +78,17 @@ static clg_status depthwise_items_prepare(clg_context *ctx, const struct conv2d_
     static const char source[] = "conv2d_depthwise_items";
     static const char *const names[] = {"depthwise_items_forward", "depthwise_items_backward_data",
                                         "depthwise_items_filter"};
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a depthwise convolution");
+    const bool joins = direction == CLG_CONV2D_BACKWARD_FILTER;
     char options[32];
+    snprintf(options, sizeof options, "-DCHANNELS_LAST=%d", a->x_channels_last != 0);
+    const struct clg__kernel_spec kernels[] = {
+        [KERNEL] = {source, names[direction], options},
+        [JOIN] = {source, joins ? "depthwise_items_join" : NULL, options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, out));
+    struct state *state = *out;
     state->args = a;
     state->direction = direction;
-    snprintf(options, sizeof options, "-DCHANNELS_LAST=%d", a->x_channels_last != 0);
-    clg_status status = clg__kernel_create(ctx, source, names[direction], options, &state->kernel);
-    if (status == CLG_OK && direction == CLG_CONV2D_BACKWARD_FILTER)
-        status = clg__kernel_create(ctx, source, "depthwise_items_join", options, &state->join);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
     return CLG_OK;
 }
 
@@ -134,13 +112,13 @@ static clg_status run_filter(const struct state *state, struct clg__stream *stre
 {
     const struct conv2d_args *a = state->args;
     const int64_t count = clg__conv2d_w_count(a);
-    CLG__TRY(CLG__LAUNCH(stream, state->kernel, grid_of(a, slices_of(a), a->k, a->r * a->s),
-                         clg__arg_mem(op->workspace), clg__arg_mem(op->in[0]),
-                         clg__arg_mem(op->in[1]), clg__arg_struct(a, sizeof *a),
-                         clg__arg_int(span_of(a))));
-    return CLG__LAUNCH(stream, state->join, clg__grid_1d(count), clg__arg_mem(op->out[0]),
-                       clg__arg_mem(op->workspace), clg__arg_int(count), clg__arg_int(slices_of(a)),
-                       clg__arg_int(op->accumulate));
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[KERNEL],
+                         grid_of(a, slices_of(a), a->k, a->r * a->s), clg__arg_mem(op->workspace),
+                         clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
+                         clg__arg_struct(a, sizeof *a), clg__arg_int(span_of(a))));
+    return CLG__LAUNCH(stream, state->kernels.at[JOIN], clg__grid_1d(count),
+                       clg__arg_mem(op->out[0]), clg__arg_mem(op->workspace), clg__arg_int(count),
+                       clg__arg_int(slices_of(a)), clg__arg_int(op->accumulate));
 }
 
 static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
@@ -150,18 +128,19 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     if (state->direction == CLG_CONV2D_BACKWARD_FILTER)
         return run_filter(state, stream, op);
     if (state->direction == CLG_CONV2D_FORWARD)
-        return CLG__LAUNCH(stream, state->kernel,
+        return CLG__LAUNCH(stream, state->kernels.at[KERNEL],
                            grid_of(a, pixel_groups(a, (int64_t)a->n * a->p * a->q), a->k, 1),
                            clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
                            clg__arg_mem(op->in[1]), clg__arg_mem(op->in[2]),
                            clg__arg_struct(a, sizeof *a), clg__arg_int(op->in[2].object != NULL),
                            clg__arg_int(op->accumulate));
-    return CLG__LAUNCH(stream, state->kernel,
+    return CLG__LAUNCH(stream, state->kernels.at[KERNEL],
                        grid_of(a, pixel_groups(a, (int64_t)a->n * a->h * a->w), a->c, 1),
                        clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
                        clg__arg_struct(a, sizeof *a), clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM_FUSING(depthwise_items, forward, CLG_CONV2D_FORWARD, true, true);
-CLG__CONV2D_ALGORITHM(depthwise_items, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
-CLG__CONV2D_ALGORITHM(depthwise_items, backward_filter, CLG_CONV2D_BACKWARD_FILTER, true);
+CLG__CONV2D_ALGORITHM(depthwise_items, forward, CLG_CONV2D_FORWARD, .exact = true,
+                      .fuses_relu = true);
+CLG__CONV2D_ALGORITHM(depthwise_items, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = true);
+CLG__CONV2D_ALGORITHM(depthwise_items, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = true);

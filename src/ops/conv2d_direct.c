@@ -40,32 +40,16 @@ static double cost_backward_filter(const void *problem, const clg_device_info *d
 }
 
 struct state {
+    struct clg__kernels kernels; /* one */
     const struct conv2d_args *args;
-    struct clg__kernel *kernel;
 };
 
-static clg_status prepare(clg_context *ctx, const void *problem, const char *name, void **out)
+static clg_status prepare(clg_context *ctx, const void *problem, const char *name, void **state)
 {
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a direct convolution");
-    state->args = problem;
-    clg_status status = clg__kernel_create(ctx, "conv2d_direct", name, "", &state->kernel);
-    if (status != CLG_OK) {
-        free(state);
-        return status;
-    }
-    *out = state;
+    const struct clg__kernel_spec kernel = {"conv2d_direct", name, ""};
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), &kernel, 1, state));
+    ((struct state *)*state)->args = problem;
     return CLG_OK;
-}
-
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->kernel);
-    free(state);
 }
 
 static clg_status prepare_forward(clg_context *ctx, const void *problem, void **state)
@@ -86,7 +70,7 @@ static clg_status prepare_backward_filter(clg_context *ctx, const void *problem,
 static clg_status forward(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
 {
     const struct state *state = pointer;
-    return CLG__LAUNCH(stream, state->kernel, clg__grid_1d(clg__conv2d_y_count(state->args)),
+    return CLG__LAUNCH(stream, state->kernels.at[0], clg__grid_1d(clg__conv2d_y_count(state->args)),
                        clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
                        clg__arg_mem(op->in[2]), clg__arg_struct(state->args, sizeof *state->args),
                        clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate));
@@ -96,7 +80,7 @@ static clg_status forward(void *pointer, struct clg__stream *stream, const struc
 static clg_status gradient(const struct state *state, int64_t count, struct clg__stream *stream,
                            const struct clg__operands *op)
 {
-    return CLG__LAUNCH(stream, state->kernel, clg__grid_1d(count), clg__arg_mem(op->out[0]),
+    return CLG__LAUNCH(stream, state->kernels.at[0], clg__grid_1d(count), clg__arg_mem(op->out[0]),
                        clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
                        clg__arg_struct(state->args, sizeof *state->args),
                        clg__arg_int(op->accumulate));
@@ -124,7 +108,7 @@ static clg_status backward_filter(void *pointer, struct clg__stream *stream,
         .cost = cost_##direction,                                                                  \
         .prepare = prepare_##direction,                                                            \
         .enqueue = direction,                                                                      \
-        .release = release,                                                                        \
+        .release = clg__prepared_release,                                                          \
     }
 
 ALGORITHM(forward);

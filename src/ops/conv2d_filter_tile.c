@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/ints.h"
@@ -201,19 +200,8 @@ static bool tile_supports(const struct conv2d_args *a, clg_conv2d_direction dire
                           const clg_device_info *device, const char **why_not)
 {
     (void)direction;
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
-        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
-        {a->groups != 1, "one group only"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return false;
-        }
+    if (!clg__conv2d_meets(a, device, CLG__ON_CPU | CLG__NHWC_ONLY | CLG__ONE_GROUP, why_not))
+        return false;
     struct layout l = lay_out(a, device);
     *why_not = "the rows of one chunk do not fit into local memory";
     return local_bytes(&l) <= device->local_memory / 2;
@@ -243,42 +231,26 @@ static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direct
            moved(&l) / clg__device_bandwidth(device);
 }
 
+enum { TILE, JOIN };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *tile, *join;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->tile);
-    clg__kernel_destroy(state->join);
-    free(state);
-}
-
 static clg_status tile_prepare(clg_context *ctx, const struct conv2d_args *a,
-                               clg_conv2d_direction direction, void **out)
+                               clg_conv2d_direction direction, void **state)
 {
     (void)direction;
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a tiled filter gradient");
-    state->layout = lay_out(a, &ctx->info);
+    const struct layout l = lay_out(a, &ctx->info);
     char options[48];
-    snprintf(options, sizeof options, "-DCT=%d -DKV=%d", state->layout.tiling.ct,
-             state->layout.tiling.kv);
-    clg_status status =
-        clg__kernel_create(ctx, "conv2d_filter_tile", "conv2d_filter_tile", options, &state->tile);
-    if (status == CLG_OK)
-        status = clg__kernel_create(ctx, "conv2d_filter_tile", "conv2d_filter_join", options,
-                                    &state->join);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    snprintf(options, sizeof options, "-DCT=%d -DKV=%d", l.tiling.ct, l.tiling.kv);
+    const struct clg__kernel_spec kernels[] = {
+        [TILE] = {"conv2d_filter_tile", "conv2d_filter_tile", options},
+        [JOIN] = {"conv2d_filter_tile", "conv2d_filter_join", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
 }
 
@@ -290,20 +262,22 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const bool has_bias = op->out[1].object != NULL;
     const size_t filters = (size_t)l->filter_groups, channels = (size_t)l->channel_groups;
     const struct clg__grid grid = {3, {filters, channels, (size_t)l->slices}, {1, 1, 1}};
-    CLG__TRY(CLG__LAUNCH(
-        stream, state->tile, grid, clg__arg_mem(l->slices > 1 ? op->workspace : op->out[0]),
-        clg__arg_mem(op->out[1]), clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
-        clg__arg_struct(t, sizeof *t), clg__arg_int(has_bias), clg__arg_int(op->accumulate),
-        clg__arg_local(l->patch_bytes), clg__arg_local(l->gradient_bytes),
-        clg__arg_local(rest_bytes(l)), clg__arg_local(l->band_bytes)));
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[TILE], grid,
+                         clg__arg_mem(l->slices > 1 ? op->workspace : op->out[0]),
+                         clg__arg_mem(op->out[1]), clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
+                         clg__arg_struct(t, sizeof *t), clg__arg_int(has_bias),
+                         clg__arg_int(op->accumulate), clg__arg_local(l->patch_bytes),
+                         clg__arg_local(l->gradient_bytes), clg__arg_local(rest_bytes(l)),
+                         clg__arg_local(l->band_bytes)));
     if (l->slices == 1)
         return CLG_OK;
     const size_t parts = (size_t)(t->blocks * l->tiling.kv);
     const struct clg__grid join = {3, {filters, channels, parts}, {1, 1, 1}};
-    return CLG__LAUNCH(stream, state->join, join, clg__arg_mem(op->out[0]),
+    return CLG__LAUNCH(stream, state->kernels.at[JOIN], join, clg__arg_mem(op->out[0]),
                        clg__arg_mem(op->out[1]), clg__arg_mem(op->workspace),
                        clg__arg_struct(t, sizeof *t), clg__arg_int(l->slices),
                        clg__arg_int(has_bias), clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM_SUMMING(tile, true);
+CLG__CONV2D_ALGORITHM(tile, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = true,
+                      .sums_bias = true);

@@ -6,7 +6,6 @@
 #include "ops/conv2d_grouped.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -234,43 +233,29 @@ static double grouped_cost(const struct conv2d_args *a, clg_conv2d_direction dir
     return seconds;
 }
 
+enum { TILE, PACK };
+
 struct state {
+    struct clg__kernels kernels;
     struct launches launches;
-    struct clg__kernel *tile, *pack;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->tile);
-    clg__kernel_destroy(state->pack);
-    free(state);
-}
-
 static clg_status grouped_prepare(clg_context *ctx, const struct conv2d_args *a,
-                                  clg_conv2d_direction direction, void **out)
+                                  clg_conv2d_direction direction, void **state)
 {
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a grouped convolution");
-    state->launches = lay_out(a, direction, &ctx->info);
-    const struct conv2d_grouped_args *args = &state->launches.items[0].args;
+    const struct launches all = lay_out(a, direction, &ctx->info);
+    const struct conv2d_grouped_args *args = &all.items[0].args;
     char options[128];
-    clg__conv2d_grouped_options(&args->blocks, "PX", state->launches.px, options, sizeof options);
+    clg__conv2d_grouped_options(&args->blocks, "PX", all.px, options, sizeof options);
     size_t used = strlen(options);
     snprintf(options + used, sizeof options - used, " -DSTEP_W=%d", args->step_w);
-    clg_status status;
-    CLG__TRY_GOTO(
-        clg__kernel_create(ctx, "conv2d_grouped", "conv2d_grouped", options, &state->tile));
-    CLG__TRY_GOTO(
-        clg__kernel_create(ctx, "conv2d_grouped", "conv2d_grouped_pack", options, &state->pack));
-    *out = state;
+    const struct clg__kernel_spec kernels[] = {
+        [TILE] = {"conv2d_grouped", "conv2d_grouped", options},
+        [PACK] = {"conv2d_grouped", "conv2d_grouped_pack", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, state));
+    ((struct state *)*state)->launches = all;
     return CLG_OK;
-fail:
-    release(state);
-    return status;
 }
 
 /* in[0] is the input of the dense convolution, x or dy; in[2] the bias or nothing. */
@@ -280,13 +265,13 @@ static clg_status enqueue_one(struct state *state, const struct launch *l,
     struct clg__mem packed = clg__mem_at(op->workspace, l->packed_at * sizeof(float));
     if (l->pack_rows > 0) {
         const struct clg__grid rows = {1, {l->pack_rows}, {1}};
-        CLG__TRY(CLG__LAUNCH(stream, state->pack, rows, clg__arg_mem(packed),
+        CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[PACK], rows, clg__arg_mem(packed),
                              clg__arg_mem(op->in[1]), clg__arg_struct(&l->pack, sizeof l->pack)));
     }
     const struct clg__grid grid = {
         3, {(size_t)l->bands, (size_t)l->args.n, (size_t)l->args.blocks.count}, {1, 1, 1}};
-    return CLG__LAUNCH(stream, state->tile, grid, clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
-                       clg__arg_mem(packed), clg__arg_mem(op->in[2]),
+    return CLG__LAUNCH(stream, state->kernels.at[TILE], grid, clg__arg_mem(op->out[0]),
+                       clg__arg_mem(op->in[0]), clg__arg_mem(packed), clg__arg_mem(op->in[2]),
                        clg__arg_struct(&l->args, sizeof l->args),
                        clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate),
                        clg__arg_local(l->patch_bytes));
@@ -300,5 +285,5 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     return CLG_OK;
 }
 
-CLG__CONV2D_ALGORITHM_FUSING(grouped, forward, CLG_CONV2D_FORWARD, true, true);
-CLG__CONV2D_ALGORITHM(grouped, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
+CLG__CONV2D_ALGORITHM(grouped, forward, CLG_CONV2D_FORWARD, .exact = true, .fuses_relu = true);
+CLG__CONV2D_ALGORITHM(grouped, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = true);

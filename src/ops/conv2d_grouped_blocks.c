@@ -47,18 +47,6 @@ void clg__conv2d_grouped_options(const struct conv2d_grouped_blocks *blocks, con
 bool clg__conv2d_grouped_supports(const struct conv2d_args *args, const clg_device_info *device,
                                   const char **why_not)
 {
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
-        {!args->x_channels_last || !args->y_channels_last, "works on NHWC only"},
-        {args->groups == 1, "more than one group only"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return false;
-        }
-    return true;
+    return clg__conv2d_meets(args, device, CLG__ON_CPU | CLG__NHWC_ONLY, why_not) &&
+           CLG__ACCEPTS(why_not, {args->groups == 1, "more than one group only"});
 }

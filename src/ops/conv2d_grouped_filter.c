@@ -2,8 +2,6 @@
  * conv2d_grouped_filter.cl. */
 #include "ops/conv2d_grouped.h"
 
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "base/ints.h"
 #include "ops/conv2d_cost.h"
@@ -101,41 +99,27 @@ static double grouped_cost(const struct conv2d_args *a, clg_conv2d_direction dir
            (0.25 * copies + 8.0 * (double)partial_floats(&l)) / clg__device_bandwidth(device);
 }
 
+enum { TILE, JOIN };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *tile, *join;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->tile);
-    clg__kernel_destroy(state->join);
-    free(state);
-}
-
 static clg_status grouped_prepare(clg_context *ctx, const struct conv2d_args *a,
-                                  clg_conv2d_direction direction, void **out)
+                                  clg_conv2d_direction direction, void **state)
 {
-    static const char file[] = "conv2d_grouped_filter";
     (void)direction;
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a grouped filter gradient");
-    state->layout = lay_out(a, &ctx->info);
+    const struct layout l = lay_out(a, &ctx->info);
     char options[128];
-    clg__conv2d_grouped_options(&state->layout.args.blocks, "CT", state->layout.ct, options,
-                                sizeof options);
-    clg_status status;
-    CLG__TRY_GOTO(clg__kernel_create(ctx, file, "conv2d_grouped_filter", options, &state->tile));
-    CLG__TRY_GOTO(clg__kernel_create(ctx, file, "conv2d_grouped_join", options, &state->join));
-    *out = state;
+    clg__conv2d_grouped_options(&l.args.blocks, "CT", l.ct, options, sizeof options);
+    const struct clg__kernel_spec kernels[] = {
+        [TILE] = {"conv2d_grouped_filter", "conv2d_grouped_filter", options},
+        [JOIN] = {"conv2d_grouped_filter", "conv2d_grouped_join", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
-fail:
-    release(state);
-    return status;
 }
 
 static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
@@ -145,14 +129,14 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const struct conv2d_grouped_filter_args *t = &l->args;
     const struct conv2d_grouped_blocks *b = &t->blocks;
     const struct clg__grid grid = {2, {(size_t)b->count, (size_t)l->slices}, {1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->tile, grid, clg__arg_mem(op->workspace),
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[TILE], grid, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
                          clg__arg_struct(t, sizeof *t), clg__arg_local(l->patch_bytes)));
     const int64_t count = (int64_t)b->groups * b->outputs * b->inputs * t->r * t->s;
-    return CLG__LAUNCH(stream, state->join, clg__grid_1d(count), clg__arg_mem(op->out[0]),
-                       clg__arg_mem(op->workspace), clg__arg_struct(b, sizeof *b),
-                       clg__arg_int((int64_t)t->r * t->s), clg__arg_int(l->slices),
-                       clg__arg_int(op->accumulate));
+    return CLG__LAUNCH(stream, state->kernels.at[JOIN], clg__grid_1d(count),
+                       clg__arg_mem(op->out[0]), clg__arg_mem(op->workspace),
+                       clg__arg_struct(b, sizeof *b), clg__arg_int((int64_t)t->r * t->s),
+                       clg__arg_int(l->slices), clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM(grouped, backward_filter, CLG_CONV2D_BACKWARD_FILTER, true);
+CLG__CONV2D_ALGORITHM(grouped, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = true);

@@ -8,8 +8,6 @@
  */
 #include "ops/conv2d_problem.h"
 
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "ops/conv2d_cost.h"
 #include "runtime/gemm.h"
@@ -78,8 +76,7 @@ static bool supports_with(const struct conv2d_args *a, clg_conv2d_direction dire
                           const clg_device_info *device, const char **why_not, const char *gemm)
 {
     struct sizes z = sizes_of(a);
-    *why_not = "works on NCHW only";
-    if (a->x_channels_last || a->y_channels_last)
+    if (!clg__conv2d_meets(a, device, CLG__NCHW_ONLY, why_not))
         return false;
     *why_not = "the matrix of one image has 2^31 elements or more";
     if (z.matrix > INT32_MAX)
@@ -130,11 +127,11 @@ static double cost_with(const struct conv2d_args *a, clg_conv2d_direction direct
 }
 
 struct state {
+    struct clg__kernels kernels; /* im2col or col2im; none for a product as it stands */
     const struct conv2d_args *args;
     clg_conv2d_direction direction;
     struct sizes sizes;
     struct clg__gemm *full, *rest; /* for a full chunk of images and for what is left */
-    struct clg__kernel *im2col;    /* or col2im */
     bool runs;                     /* the kernel for CPU-like devices */
     size_t matrix_at;              /* bytes, in the workspace */
 };
@@ -142,12 +139,9 @@ struct state {
 static void release(void *pointer)
 {
     struct state *state = pointer;
-    if (!state)
-        return;
     clg__gemm_destroy(state->full);
     clg__gemm_destroy(state->rest);
-    clg__kernel_destroy(state->im2col);
-    free(state);
+    clg__prepared_release(state);
 }
 
 static clg_status create_product(clg_context *ctx, const struct state *s, int images,
@@ -158,37 +152,30 @@ static clg_status create_product(clg_context *ctx, const struct state *s, int im
                             out);
 }
 
-static clg_status create_kernel(clg_context *ctx, struct state *s)
-{
-    s->runs = ctx->info.family == CLG_FAMILY_CPU;
-    if (s->direction == CLG_CONV2D_BACKWARD_DATA)
-        return s->runs ? clg__kernel_create(ctx, "im2col", "col2im_runs", "", &s->im2col)
-                       : clg__kernel_create(ctx, "im2col", "col2im", "", &s->im2col);
-    return s->runs ? clg__kernel_create(ctx, "im2col", "im2col_runs", "", &s->im2col)
-                   : clg__kernel_create(ctx, "im2col", "im2col", "", &s->im2col);
-}
-
 static clg_status prepare_with(clg_context *ctx, const struct conv2d_args *a,
                                clg_conv2d_direction direction, void **out, const char *gemm)
 {
-    struct state *s = calloc(1, sizeof *s);
-    if (!s)
-        return clg__fail_alloc("an im2col convolution");
+    static const char *const names[2][2] = {{"im2col", "im2col_runs"}, {"col2im", "col2im_runs"}};
+    const struct sizes z = sizes_of(a);
+    const bool runs = ctx->info.family == CLG_FAMILY_CPU;
+    const char *name = names[direction == CLG_CONV2D_BACKWARD_DATA][runs];
+    const struct clg__kernel_spec kernel = {"im2col", z.pointwise ? NULL : name, ""};
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), &kernel, 1, out));
+    struct state *s = *out;
     s->args = a;
     s->direction = direction;
-    s->sizes = sizes_of(a);
-    s->matrix_at = gemm_bytes(a, &s->sizes, direction, &ctx->info, gemm);
-    int rest = a->n % s->sizes.chunk;
+    s->sizes = z;
+    s->runs = runs;
+    s->matrix_at = gemm_bytes(a, &z, direction, &ctx->info, gemm);
+    const int rest = a->n % z.chunk;
     clg_status status;
-    CLG__TRY_GOTO(create_product(ctx, s, s->sizes.chunk, gemm, &s->full));
+    CLG__TRY_GOTO(create_product(ctx, s, z.chunk, gemm, &s->full));
     if (rest > 0)
         CLG__TRY_GOTO(create_product(ctx, s, rest, gemm, &s->rest));
-    if (!s->sizes.pointwise)
-        CLG__TRY_GOTO(create_kernel(ctx, s));
-    *out = s;
     return CLG_OK;
 fail:
     release(s);
+    *out = NULL;
     return status;
 }
 
@@ -211,10 +198,11 @@ static clg_status gather(struct state *s, struct clg__stream *stream,
     if (s->runs) {
         const struct clg__grid rows = {
             3, {(size_t)(a->r * a->s), (size_t)a->c, (size_t)count}, {1, 1, 1}};
-        return CLG__LAUNCH(stream, s->im2col, rows, clg__arg_mem(*matrix), clg__arg_mem(op->in[0]),
-                           clg__arg_struct(a, sizeof *a), clg__arg_int(first));
+        return CLG__LAUNCH(stream, s->kernels.at[0], rows, clg__arg_mem(*matrix),
+                           clg__arg_mem(op->in[0]), clg__arg_struct(a, sizeof *a),
+                           clg__arg_int(first));
     }
-    return CLG__LAUNCH(stream, s->im2col, clg__grid_1d(count * s->sizes.matrix),
+    return CLG__LAUNCH(stream, s->kernels.at[0], clg__grid_1d(count * s->sizes.matrix),
                        clg__arg_mem(*matrix), clg__arg_mem(op->in[0]),
                        clg__arg_struct(a, sizeof *a), clg__arg_int(first), clg__arg_int(count));
 }
@@ -263,11 +251,11 @@ static clg_status backward_data_chunk(struct state *s, struct clg__stream *strea
         return CLG_OK;
     if (s->runs) {
         const struct clg__grid rows = {3, {(size_t)a->h, (size_t)a->c, (size_t)count}, {1, 1, 1}};
-        return CLG__LAUNCH(stream, s->im2col, rows, clg__arg_mem(op->out[0]), clg__arg_mem(matrix),
-                           clg__arg_struct(a, sizeof *a), clg__arg_int(first),
+        return CLG__LAUNCH(stream, s->kernels.at[0], rows, clg__arg_mem(op->out[0]),
+                           clg__arg_mem(matrix), clg__arg_struct(a, sizeof *a), clg__arg_int(first),
                            clg__arg_int(op->accumulate));
     }
-    return CLG__LAUNCH(stream, s->im2col, clg__grid_1d((int64_t)count * a->c * a->h * a->w),
+    return CLG__LAUNCH(stream, s->kernels.at[0], clg__grid_1d((int64_t)count * a->c * a->h * a->w),
                        clg__arg_mem(op->out[0]), clg__arg_mem(matrix),
                        clg__arg_struct(a, sizeof *a), clg__arg_int(first), clg__arg_int(count),
                        clg__arg_int(op->accumulate));
@@ -338,9 +326,9 @@ WITH_GEMM(im2col, NULL)
 WITH_GEMM(im2col_clblast, "clblast")
 
 #define ALL_DIRECTIONS(name_)                                                                      \
-    CLG__CONV2D_ALGORITHM(name_, forward, CLG_CONV2D_FORWARD, true);                               \
-    CLG__CONV2D_ALGORITHM(name_, backward_data, CLG_CONV2D_BACKWARD_DATA, true);                   \
-    CLG__CONV2D_ALGORITHM(name_, backward_filter, CLG_CONV2D_BACKWARD_FILTER, true);
+    CLG__CONV2D_ALGORITHM_OWNING(name_, forward, CLG_CONV2D_FORWARD, .exact = true);               \
+    CLG__CONV2D_ALGORITHM_OWNING(name_, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = true);   \
+    CLG__CONV2D_ALGORITHM_OWNING(name_, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = true);
 
 ALL_DIRECTIONS(im2col)
 ALL_DIRECTIONS(im2col_clblast)

@@ -85,12 +85,11 @@ size_t clg__implicit_parts(const struct clg__implicit_size *size,
                               : 0;
 }
 
-bool clg__implicit_supports(const clg_device_info *device, const char **why_not)
+bool clg__implicit_supports(const struct conv2d_args *args, const clg_device_info *device,
+                            const char **why_not)
 {
-    if (device->family != CLG_FAMILY_GPU) {
-        *why_not = "for GPU-like devices";
+    if (!clg__conv2d_meets(args, device, CLG__ON_GPU, why_not))
         return false;
-    }
     for (int i = 0; i < TILES; i++) {
         const struct tile *tile = &tiles[i];
         size_t items = (size_t)items_of(tile);

@@ -31,7 +31,8 @@ size_t clg__implicit_parts(const struct clg__implicit_size *size,
                            const struct clg__implicit_tiling *tiling);
 
 /* False with a reason on devices that cannot run the kernels. */
-bool clg__implicit_supports(const clg_device_info *device, const char **why_not);
+bool clg__implicit_supports(const struct conv2d_args *args, const clg_device_info *device,
+                            const char **why_not);
 
 /* -D options of a tile. */
 enum { CLG__IMPLICIT_OPTIONS = 128 };

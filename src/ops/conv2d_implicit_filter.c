@@ -23,7 +23,7 @@ static bool implicit_gemm_supports(const struct conv2d_args *a, clg_conv2d_direc
                                    const clg_device_info *device, const char **why_not)
 {
     (void)direction;
-    if (!clg__implicit_supports(device, why_not))
+    if (!clg__implicit_supports(a, device, why_not))
         return false;
     *why_not = "more than 2^22 elements in a filter";
     return (int64_t)a->c / a->groups * a->r * a->s <= MAX_COLUMNS;
@@ -46,23 +46,21 @@ static double implicit_gemm_cost(const struct conv2d_args *a, clg_conv2d_directi
     return clg__implicit_tiling(&size, device).seconds;
 }
 
+enum { SUMS, JOIN };
+
 struct state {
+    struct clg__kernels kernels; /* JOIN: with several slices */
     struct clg__implicit_size size;
     struct clg__implicit_tiling tiling;
     struct implicit_args args;
-    struct clg__kernel *kernel, *join;
     clg_buffer *table;
 };
 
 static void release(void *pointer)
 {
     struct state *s = pointer;
-    if (!s)
-        return;
-    clg__kernel_destroy(s->kernel);
-    clg__kernel_destroy(s->join);
     clg_buffer_destroy(s->table);
-    free(s);
+    clg__prepared_release(s);
 }
 
 /* The columns in the order in which x has them side by side. */
@@ -117,35 +115,30 @@ static struct implicit_args args_of(const struct conv2d_args *a, const struct st
     };
 }
 
-static clg_status make_state(clg_context *ctx, const struct conv2d_args *a, struct state *s)
-{
-    static const char source[] = "conv2d_implicit_filter";
-    char options[CLG__IMPLICIT_OPTIONS];
-    s->size = size_of(a);
-    s->tiling = clg__implicit_tiling(&s->size, &ctx->info);
-    s->args = args_of(a, s);
-    CLG__TRY(make_table(ctx, a, &s->table));
-    clg__implicit_options(&s->tiling, a->x_channels_last, options);
-    CLG__TRY(clg__kernel_create(ctx, source, "conv2d_implicit_filter", options, &s->kernel));
-    return s->tiling.slices > 1
-               ? clg__kernel_create(ctx, source, "conv2d_implicit_filter_join", "", &s->join)
-               : CLG_OK;
-}
-
 static clg_status implicit_gemm_prepare(clg_context *ctx, const struct conv2d_args *a,
                                         clg_conv2d_direction direction, void **out)
 {
+    static const char source[] = "conv2d_implicit_filter";
     (void)direction;
-    struct state *s = calloc(1, sizeof *s);
-    if (!s)
-        return clg__fail_alloc("an implicit matrix product");
-    clg_status status = make_state(ctx, a, s);
+    const struct clg__implicit_size size = size_of(a);
+    const struct clg__implicit_tiling tiling = clg__implicit_tiling(&size, &ctx->info);
+    char options[CLG__IMPLICIT_OPTIONS];
+    clg__implicit_options(&tiling, a->x_channels_last, options);
+    const struct clg__kernel_spec kernels[] = {
+        [SUMS] = {source, "conv2d_implicit_filter", options},
+        [JOIN] = {source, tiling.slices > 1 ? "conv2d_implicit_filter_join" : NULL, ""},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, out));
+    struct state *s = *out;
+    s->size = size;
+    s->tiling = tiling;
+    s->args = args_of(a, s);
+    clg_status status = make_table(ctx, a, &s->table);
     if (status != CLG_OK) {
         release(s);
-        return status;
+        *out = NULL;
     }
-    *out = s;
-    return CLG_OK;
+    return status;
 }
 
 static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
@@ -154,14 +147,16 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     struct implicit_args args = s->args;
     args.accumulate = op->accumulate;
     const struct clg__arg table = clg__arg_mem(clg__buffer_mem(s->table));
-    CLG__TRY(CLG__LAUNCH(stream, s->kernel, clg__implicit_grid(&s->size, &s->tiling),
-                         clg__arg_mem(s->join ? op->workspace : op->out[0]),
+    CLG__TRY(CLG__LAUNCH(stream, s->kernels.at[SUMS], clg__implicit_grid(&s->size, &s->tiling),
+                         clg__arg_mem(s->kernels.at[JOIN] ? op->workspace : op->out[0]),
                          clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]), table,
                          clg__arg_struct(&args, sizeof args)));
-    if (!s->join)
+    if (!s->kernels.at[JOIN])
         return CLG_OK;
-    return CLG__LAUNCH(stream, s->join, clg__implicit_join_grid(&s->size), clg__arg_mem(op->out[0]),
-                       clg__arg_mem(op->workspace), table, clg__arg_struct(&args, sizeof args));
+    return CLG__LAUNCH(stream, s->kernels.at[JOIN], clg__implicit_join_grid(&s->size),
+                       clg__arg_mem(op->out[0]), clg__arg_mem(op->workspace), table,
+                       clg__arg_struct(&args, sizeof args));
 }
 
-CLG__CONV2D_ALGORITHM(implicit_gemm, backward_filter, CLG_CONV2D_BACKWARD_FILTER, true);
+CLG__CONV2D_ALGORITHM_OWNING(implicit_gemm, backward_filter, CLG_CONV2D_BACKWARD_FILTER,
+                             .exact = true);

@@ -73,7 +73,7 @@ static bool implicit_gemm_supports(const struct conv2d_args *a, clg_conv2d_direc
                                    const clg_device_info *device, const char **why_not)
 {
     bool forward = direction == CLG_CONV2D_FORWARD;
-    if (!clg__implicit_supports(device, why_not))
+    if (!clg__implicit_supports(a, device, why_not))
         return false;
     *why_not = "more than 64 phases of the stride";
     if (!forward && num_phases(a) > MAX_PHASES)
@@ -161,8 +161,6 @@ struct state {
 static void release(void *pointer)
 {
     struct state *s = pointer;
-    if (!s)
-        return;
     for (int i = 0; i < s->count; i++)
         clg__kernel_destroy(s->steps[i].kernel);
     clg__kernel_destroy(s->join);
@@ -306,5 +304,6 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     return CLG_OK;
 }
 
-CLG__CONV2D_ALGORITHM_FUSING(implicit_gemm, forward, CLG_CONV2D_FORWARD, true, true);
-CLG__CONV2D_ALGORITHM(implicit_gemm, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
+CLG__CONV2D_ALGORITHM_OWNING(implicit_gemm, forward, CLG_CONV2D_FORWARD, .exact = true,
+                             .fuses_relu = true);
+CLG__CONV2D_ALGORITHM_OWNING(implicit_gemm, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = true);

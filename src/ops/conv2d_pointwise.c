@@ -9,9 +9,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
+#include "base/ints.h"
 #include "ops/conv2d_cost.h"
 
 struct tiling {
@@ -31,16 +31,11 @@ struct layout {
 static const struct tiling tilings[] = {{6, 4}, {8, 3}, {12, 2}, {12, 1}};
 static const struct tiling narrow_tiling = {6, 1};
 
-static int divide_up(int value, int by)
-{
-    return (value + by - 1) / by;
-}
-
 /* Multiply-adds for one pixel and one term, those of the padding included, weighted by the loads
  * that a tiling needs: px broadcasts and kv vectors for px x kv multiply-adds. */
 static double tiling_cost(struct tiling t, int outputs)
 {
-    double lanes = divide_up(outputs, 16 * t.kv) * 16.0 * t.kv;
+    double lanes = clg__divide_up(outputs, 16 * t.kv) * 16.0 * t.kv;
     double loads = (double)(t.px + t.kv) / (t.px * t.kv);
     return lanes * (0.9 + 0.25 * loads);
 }
@@ -63,12 +58,12 @@ static void choose_groups(struct layout *l, const clg_device_info *device)
 {
     enum { GROUPS_A_UNIT = 24, CACHED_FILTER = 128 * 1024 };
     struct conv2d_pointwise_args *t = &l->args;
-    const int tiles = divide_up(t->pixels.count, l->tiling.px), lanes = 16 * l->tiling.kv;
-    const int blocks = divide_up(t->outputs, lanes);
+    const int tiles = clg__divide_up(t->pixels.count, l->tiling.px), lanes = 16 * l->tiling.kv;
+    const int blocks = clg__divide_up(t->outputs, lanes);
     const double wanted = (double)GROUPS_A_UNIT * device->compute_units;
     double least = INFINITY;
     for (int block_groups = 1; block_groups <= blocks; block_groups++) {
-        int per_group = divide_up(blocks, block_groups);
+        int per_group = clg__divide_up(blocks, block_groups);
         double pixel_groups = fmin(ceil(wanted / block_groups), tiles);
         double read = (double)block_groups * t->pixels.count + pixel_groups * t->outputs;
         read *= pow((double)per_group * block_groups / blocks, 4); /* groups of even size */
@@ -79,11 +74,11 @@ static void choose_groups(struct layout *l, const clg_device_info *device)
         if (read < least) {
             least = read;
             t->blocks_per_group = per_group;
-            t->pixels_per_group = divide_up(tiles, (int)pixel_groups) * l->tiling.px;
+            t->pixels_per_group = clg__divide_up(tiles, (int)pixel_groups) * l->tiling.px;
         }
     }
-    l->pixel_groups = divide_up(t->pixels.count, t->pixels_per_group);
-    l->block_groups = divide_up(blocks, t->blocks_per_group);
+    l->pixel_groups = clg__divide_up(t->pixels.count, t->pixels_per_group);
+    l->block_groups = clg__divide_up(blocks, t->blocks_per_group);
 }
 
 static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -104,9 +99,9 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     struct conv2d_pointwise_args *t = &l.args;
     l.tiling = choose_tiling(device, t->outputs);
     int lanes = 16 * l.tiling.kv;
-    l.packed_count = (int64_t)divide_up(t->outputs, lanes) * lanes * t->terms;
+    l.packed_count = (int64_t)clg__divide_up(t->outputs, lanes) * lanes * t->terms;
     int chunk = CACHED_PIXELS / t->terms < CHUNK ? CACHED_PIXELS / t->terms : CHUNK;
-    t->chunk = divide_up(chunk > 0 ? chunk : 1, l.tiling.px) * l.tiling.px;
+    t->chunk = clg__divide_up(chunk > 0 ? chunk : 1, l.tiling.px) * l.tiling.px;
     int64_t result = forward ? clg__conv2d_y_count(a) : clg__conv2d_x_count(a);
     t->stream = sizeof(float) * (uint64_t)result > device->global_cache / 2;
     choose_groups(&l, device);
@@ -119,27 +114,15 @@ static bool is_inside(int outputs, int stride, int pad, int size)
     return pad <= 0 && (int64_t)(outputs - 1) * stride - pad < size;
 }
 
-bool clg__pointwise_refuses(const struct conv2d_args *a, const clg_device_info *device,
-                            const char **why_not)
+bool clg__pointwise_supports(const struct conv2d_args *a, const clg_device_info *device,
+                             const char **why_not)
 {
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
-        {a->r != 1 || a->s != 1, "for windows of 1x1"},
-        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
-        {a->groups != 1, "one group only"},
-        {!is_inside(a->p, a->stride_h, a->pad_top, a->h) ||
-             !is_inside(a->q, a->stride_w, a->pad_left, a->w),
-         "no padding"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return true;
-        }
-    return false;
+    return clg__conv2d_meets(a, device,
+                             CLG__ON_CPU | CLG__WINDOW_1X1 | CLG__NHWC_ONLY | CLG__ONE_GROUP,
+                             why_not) &&
+           CLG__ACCEPTS(why_not, {!is_inside(a->p, a->stride_h, a->pad_top, a->h) ||
+                                      !is_inside(a->q, a->stride_w, a->pad_left, a->w),
+                                  "no padding"});
 }
 
 struct conv2d_pixels clg__pointwise_pixels(const struct conv2d_args *a)
@@ -161,7 +144,7 @@ struct conv2d_pixels clg__pointwise_pixels(const struct conv2d_args *a)
 static bool pointwise_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
                                const clg_device_info *device, const char **why_not)
 {
-    if (clg__pointwise_refuses(a, device, why_not))
+    if (!clg__pointwise_supports(a, device, why_not))
         return false;
     *why_not = "the packed filter has 2^31 elements or more";
     return lay_out(a, direction, device).packed_count <= INT32_MAX;
@@ -188,41 +171,25 @@ static double pointwise_cost(const struct conv2d_args *a, clg_conv2d_direction d
     return fmax(computing, moving) + 8.0 * (double)l.packed_count / clg__device_bandwidth(device);
 }
 
+enum { PRODUCT, PACK };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *product, *pack;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->product);
-    clg__kernel_destroy(state->pack);
-    free(state);
-}
-
 static clg_status pointwise_prepare(clg_context *ctx, const struct conv2d_args *a,
-                                    clg_conv2d_direction direction, void **out)
+                                    clg_conv2d_direction direction, void **state)
 {
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a 1x1 convolution");
-    state->layout = lay_out(a, direction, &ctx->info);
+    const struct layout l = lay_out(a, direction, &ctx->info);
     char options[48];
-    snprintf(options, sizeof options, "-DPX=%d -DKV=%d", state->layout.tiling.px,
-             state->layout.tiling.kv);
-    clg_status status =
-        clg__kernel_create(ctx, "conv2d_pointwise", "conv2d_pointwise", options, &state->product);
-    if (status == CLG_OK)
-        status = clg__kernel_create(ctx, "conv2d_pointwise", "conv2d_pointwise_pack", options,
-                                    &state->pack);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    snprintf(options, sizeof options, "-DPX=%d -DKV=%d", l.tiling.px, l.tiling.kv);
+    const struct clg__kernel_spec kernels[] = {
+        [PRODUCT] = {"conv2d_pointwise", "conv2d_pointwise", options},
+        [PACK] = {"conv2d_pointwise", "conv2d_pointwise_pack", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
 }
 
@@ -231,18 +198,19 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
 {
     const struct state *state = pointer;
     const struct layout *l = &state->layout;
-    size_t blocks = (size_t)divide_up(l->args.outputs, 16 * l->tiling.kv);
-    const struct clg__grid packing = {2, {(size_t)divide_up(l->args.terms, 64), blocks}, {1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->pack, packing, clg__arg_mem(op->workspace),
+    size_t blocks = (size_t)clg__divide_up(l->args.outputs, 16 * l->tiling.kv);
+    const struct clg__grid packing = {
+        2, {(size_t)clg__divide_up(l->args.terms, 64), blocks}, {1, 1}};
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[PACK], packing, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[1]), clg__arg_int(l->args.terms),
                          clg__arg_int(l->args.outputs), clg__arg_int(l->output_stride),
                          clg__arg_int(l->term_stride)));
     const struct clg__grid grid = {2, {(size_t)l->pixel_groups, (size_t)l->block_groups}, {1, 1}};
-    return CLG__LAUNCH(stream, state->product, grid, clg__arg_mem(op->out[0]),
+    return CLG__LAUNCH(stream, state->kernels.at[PRODUCT], grid, clg__arg_mem(op->out[0]),
                        clg__arg_mem(op->in[0]), clg__arg_mem(op->workspace),
                        clg__arg_mem(op->in[2]), clg__arg_struct(&l->args, sizeof l->args),
                        clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM_FUSING(pointwise, forward, CLG_CONV2D_FORWARD, true, true);
-CLG__CONV2D_ALGORITHM(pointwise, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
+CLG__CONV2D_ALGORITHM(pointwise, forward, CLG_CONV2D_FORWARD, .exact = true, .fuses_relu = true);
+CLG__CONV2D_ALGORITHM(pointwise, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = true);

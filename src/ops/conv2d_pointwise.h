@@ -6,9 +6,9 @@
 
 #include "conv2d_pointwise_args.clh"
 
-/* True with a reason for problems that are no plain 1x1 convolution, and for other devices. */
-bool clg__pointwise_refuses(const struct conv2d_args *args, const clg_device_info *device,
-                            const char **why_not);
+/* False with a reason for problems that are no plain 1x1 convolution, and for other devices. */
+bool clg__pointwise_supports(const struct conv2d_args *args, const clg_device_info *device,
+                             const char **why_not);
 
 struct conv2d_pixels clg__pointwise_pixels(const struct conv2d_args *args);
 

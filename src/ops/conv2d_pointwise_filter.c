@@ -4,9 +4,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
+#include "base/ints.h"
 #include "ops/conv2d_cost.h"
 
 /* Rows and vectors of 16 lanes of a register tile. */
@@ -26,11 +26,6 @@ struct layout {
     double cycles; /* by estimate, of one core */
 };
 
-static int divide_up(int value, int by)
-{
-    return (value + by - 1) / by;
-}
-
 /* Fills in what follows from tiling, sides and the number of row groups, and what that takes. */
 static void finish(struct layout *l, int row_groups, const clg_device_info *device)
 {
@@ -38,17 +33,17 @@ static void finish(struct layout *l, int row_groups, const clg_device_info *devi
     struct conv2d_pointwise_filter_args *t = &l->args;
     const struct tiling tiling = l->tiling;
     const int units = (int)device->compute_units, pixels = t->pixels.count;
-    int row_tiles = divide_up(t->rows, tiling.ct);
-    t->rows_per_group = divide_up(row_tiles, row_groups) * tiling.ct;
-    l->row_groups = divide_up(t->rows, t->rows_per_group);
-    l->blocks = divide_up(t->lanes, 16 * tiling.kv);
+    int row_tiles = clg__divide_up(t->rows, tiling.ct);
+    t->rows_per_group = clg__divide_up(row_tiles, row_groups) * tiling.ct;
+    l->row_groups = clg__divide_up(t->rows, t->rows_per_group);
+    l->blocks = clg__divide_up(t->lanes, 16 * tiling.kv);
     t->lane_pitch = l->blocks * 16 * tiling.kv;
-    t->chunk = divide_up(pixels, divide_up(pixels, CHUNK));
-    int chunks = divide_up(pixels, t->chunk);
-    int slices = divide_up(GROUPS_A_UNIT * units, l->blocks * l->row_groups);
-    int per_slice = divide_up(chunks, slices < chunks ? slices : chunks);
+    t->chunk = clg__divide_up(pixels, clg__divide_up(pixels, CHUNK));
+    int chunks = clg__divide_up(pixels, t->chunk);
+    int slices = clg__divide_up(GROUPS_A_UNIT * units, l->blocks * l->row_groups);
+    int per_slice = clg__divide_up(chunks, slices < chunks ? slices : chunks);
     t->pixels_per_slice = per_slice * t->chunk;
-    l->slices = divide_up(chunks, per_slice);
+    l->slices = clg__divide_up(chunks, per_slice);
     l->direct = l->x_in_lanes && l->slices == 1 && t->lane_pitch == t->lanes;
     double tile = fmax(tiling.ct * tiling.kv, tiling.ct + tiling.kv) / 2.0;
     double product = (double)pixels * l->blocks * row_tiles * (tile + 1);
@@ -99,7 +94,7 @@ static bool pointwise_supports(const struct conv2d_args *a, clg_conv2d_direction
                                const clg_device_info *device, const char **why_not)
 {
     (void)direction;
-    if (clg__pointwise_refuses(a, device, why_not))
+    if (!clg__pointwise_supports(a, device, why_not))
         return false;
     struct layout l = lay_out(a, device);
     *why_not = "few channels and few filters";
@@ -129,41 +124,26 @@ static double pointwise_cost(const struct conv2d_args *a, clg_conv2d_direction d
     return fmax(computing, moving);
 }
 
+enum { PRODUCT, JOIN };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *product, *join;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->product);
-    clg__kernel_destroy(state->join);
-    free(state);
-}
-
 static clg_status pointwise_prepare(clg_context *ctx, const struct conv2d_args *a,
-                                    clg_conv2d_direction direction, void **out)
+                                    clg_conv2d_direction direction, void **state)
 {
     (void)direction;
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("the filter gradient of a 1x1 convolution");
-    state->layout = lay_out(a, &ctx->info);
+    const struct layout l = lay_out(a, &ctx->info);
     char options[48];
-    snprintf(options, sizeof options, "-DCT=%d -DKV=%d", state->layout.tiling.ct,
-             state->layout.tiling.kv);
-    static const char source[] = "conv2d_pointwise_filter";
-    clg_status status = clg__kernel_create(ctx, source, source, options, &state->product);
-    if (status == CLG_OK)
-        status = clg__kernel_create(ctx, source, "conv2d_pointwise_join", options, &state->join);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    snprintf(options, sizeof options, "-DCT=%d -DKV=%d", l.tiling.ct, l.tiling.kv);
+    const struct clg__kernel_spec kernels[] = {
+        [PRODUCT] = {"conv2d_pointwise_filter", "conv2d_pointwise_filter", options},
+        [JOIN] = {"conv2d_pointwise_filter", "conv2d_pointwise_join", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
 }
 
@@ -178,19 +158,22 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
         bias = clg__mem_at(op->workspace, partial_floats(l) * sizeof(float));
     const struct clg__grid grid = {
         3, {(size_t)l->blocks, (size_t)l->row_groups, (size_t)l->slices}, {1, 1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->product, grid, clg__arg_mem(partial), clg__arg_mem(bias),
-                         clg__arg_mem(op->in[l->x_in_lanes ? 0 : 1]),
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[PRODUCT], grid, clg__arg_mem(partial),
+                         clg__arg_mem(bias), clg__arg_mem(op->in[l->x_in_lanes ? 0 : 1]),
                          clg__arg_mem(op->in[l->x_in_lanes ? 1 : 0]), clg__arg_struct(t, sizeof *t),
                          clg__arg_int(wants_bias), clg__arg_int(l->direct && op->accumulate)));
     if (l->direct)
         return CLG_OK;
     const struct clg__grid blocks = {
-        2, {(size_t)divide_up(t->lanes, 16), (size_t)divide_up(t->rows, 16) + wants_bias}, {1, 1}};
-    return CLG__LAUNCH(stream, state->join, blocks, clg__arg_mem(op->out[0]),
+        2,
+        {(size_t)clg__divide_up(t->lanes, 16), (size_t)clg__divide_up(t->rows, 16) + wants_bias},
+        {1, 1}};
+    return CLG__LAUNCH(stream, state->kernels.at[JOIN], blocks, clg__arg_mem(op->out[0]),
                        clg__arg_mem(op->out[1]), clg__arg_mem(op->workspace), clg__arg_mem(bias),
                        clg__arg_int(t->rows), clg__arg_int(t->lanes), clg__arg_int(t->lane_pitch),
                        clg__arg_int(l->slices), clg__arg_int(!l->x_in_lanes),
                        clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM_SUMMING(pointwise, true);
+CLG__CONV2D_ALGORITHM(pointwise, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = true,
+                      .sums_bias = true);

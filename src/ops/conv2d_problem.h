@@ -4,6 +4,7 @@
 
 #include "clgrad/conv2d.h"
 #include "runtime/algorithm.h"
+#include "runtime/prepared.h"
 
 #include "conv2d_args.clh"
 
@@ -86,21 +87,17 @@ CLG__CONV2D_BACKWARD_FILTER_LIST(CLG__CONV2D_DECLARE_FILTER)
  * Defines clg__conv2d_<direction>_<name> from a file's functions, which take the direction where it
  * matters: <name>_supports(args, direction, device, &why_not), <name>_workspace(args, direction,
  * device), <name>_cost(args, direction, device), <name>_prepare(ctx, args, direction, &state), and
- * enqueue, release.
+ * enqueue. What follows are further members of the struct, `.exact = true, .fuses_relu = true`.
+ * The state is clg__prepared_create's and owns nothing but kernels.
  */
-#define CLG__CONV2D_ALGORITHM(name_, direction_, DIRECTION, exact_)                                \
-    CLG__CONV2D_ALGORITHM_WITH(name_, direction_, DIRECTION, exact_, false, false)
+#define CLG__CONV2D_ALGORITHM(name_, direction_, DIRECTION, ...)                                   \
+    CLG__CONV2D_ALGORITHM_WITH(clg__prepared_release, name_, direction_, DIRECTION, __VA_ARGS__)
 
-/* The same with a say about fuses_relu. */
-#define CLG__CONV2D_ALGORITHM_FUSING(name_, direction_, DIRECTION, exact_, fuses_relu_)            \
-    CLG__CONV2D_ALGORITHM_WITH(name_, direction_, DIRECTION, exact_, fuses_relu_, false)
+/* A state that owns more, or is made in another way: the file has a `release` for it. */
+#define CLG__CONV2D_ALGORITHM_OWNING(name_, direction_, DIRECTION, ...)                            \
+    CLG__CONV2D_ALGORITHM_WITH(release, name_, direction_, DIRECTION, __VA_ARGS__)
 
-/* A filter gradient that says sums_bias. */
-#define CLG__CONV2D_ALGORITHM_SUMMING(name_, exact_)                                               \
-    CLG__CONV2D_ALGORITHM_WITH(name_, backward_filter, CLG_CONV2D_BACKWARD_FILTER, exact_, false,  \
-                               true)
-
-#define CLG__CONV2D_ALGORITHM_WITH(name_, direction_, DIRECTION, exact_, fuses_relu_, sums_bias_)  \
+#define CLG__CONV2D_ALGORITHM_WITH(release_, name_, direction_, DIRECTION, ...)                    \
     static bool name_##_##direction_##_supports(                                                   \
         const void *problem, const clg_device_info *device, const char **why_not)                  \
     {                                                                                              \
@@ -122,16 +119,32 @@ CLG__CONV2D_BACKWARD_FILTER_LIST(CLG__CONV2D_DECLARE_FILTER)
     }                                                                                              \
     const struct clg__algorithm clg__conv2d_##direction_##_##name_ = {                             \
         .name = #name_,                                                                            \
-        .exact = exact_,                                                                           \
-        .fuses_relu = fuses_relu_,                                                                 \
-        .sums_bias = sums_bias_,                                                                   \
         .supports = name_##_##direction_##_supports,                                               \
         .workspace = name_##_##direction_##_workspace,                                             \
         .cost = name_##_##direction_##_cost,                                                       \
         .prepare = name_##_##direction_##_prepare,                                                 \
         .enqueue = enqueue,                                                                        \
-        .release = release,                                                                        \
+        .release = release_,                                                                       \
+        __VA_ARGS__,                                                                               \
     }
+
+/* What many algorithms require. */
+enum {
+    CLG__ON_CPU = 1 << 0,
+    CLG__ON_GPU = 1 << 1,
+    CLG__WINDOW_1X1 = 1 << 2,
+    CLG__NHWC_ONLY = 1 << 3,
+    CLG__NCHW_ONLY = 1 << 4,
+    CLG__ONE_GROUP = 1 << 5,
+    CLG__WINDOW_3X3 = 1 << 6,
+    CLG__STRIDE_1 = 1 << 7,
+    CLG__NO_DILATION = 1 << 8,
+    CLG__DENSE_3X3 = CLG__WINDOW_3X3 | CLG__STRIDE_1 | CLG__NO_DILATION
+};
+
+/* Whether all of these `requirements` are met; otherwise *why_not names the first that is not. */
+bool clg__conv2d_meets(const struct conv2d_args *args, const clg_device_info *device,
+                       unsigned requirements, const char **why_not);
 
 /*
  * Checks the description (the errors are clg_conv2d_output_size's) and fills the geometry with

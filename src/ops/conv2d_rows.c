@@ -7,7 +7,6 @@
 #include "ops/conv2d_phase.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/ints.h"
@@ -206,21 +205,11 @@ static bool rows_supports(const struct conv2d_args *a, clg_conv2d_direction dire
                           const clg_device_info *device, const char **why_not)
 {
     const bool gradient = direction == CLG_CONV2D_BACKWARD_DATA;
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
-        {a->groups != 1, "one group only"},
-        {(gradient ? a->c : a->k) > 16, "at most 16 channels of the result"},
-        {gradient && (a->stride_h > ROWS_PHASES || a->stride_w > ROWS_PHASES),
-         "strides of the gradient up to 4"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return false;
-        }
+    if (!clg__conv2d_meets(a, device, CLG__ON_CPU | CLG__ONE_GROUP, why_not) ||
+        !CLG__ACCEPTS(why_not, {(gradient ? a->c : a->k) > 16, "at most 16 channels of the result"},
+                      {gradient && (a->stride_h > ROWS_PHASES || a->stride_w > ROWS_PHASES),
+                       "strides of the gradient up to 4"}))
+        return false;
     const struct layout l = lay_out(a, direction, device);
     *why_not = "some rows and the filter do not fit into local memory";
     return local_floats(&l) <= local_limit(device);
@@ -271,37 +260,25 @@ static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direct
            bytes / clg__device_bandwidth(device);
 }
 
+enum { KERNEL };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *kernel;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->kernel);
-    free(state);
-}
-
 static clg_status rows_prepare(clg_context *ctx, const struct conv2d_args *a,
-                               clg_conv2d_direction direction, void **out)
+                               clg_conv2d_direction direction, void **state)
 {
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a convolution over rows");
-    state->layout = lay_out(a, direction, &ctx->info);
-    const struct tiling t = state->layout.tiling;
+    const struct layout l = lay_out(a, direction, &ctx->info);
     char options[48];
-    snprintf(options, sizeof options, "-DKB=%d -DVR=%d -DVC=%d", t.kb, t.vr, t.vc);
-    clg_status status =
-        clg__kernel_create(ctx, "conv2d_rows", "conv2d_rows", options, &state->kernel);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    snprintf(options, sizeof options, "-DKB=%d -DVR=%d -DVC=%d", l.tiling.kb, l.tiling.vr,
+             l.tiling.vc);
+    const struct clg__kernel_spec kernels[] = {
+        [KERNEL] = {"conv2d_rows", "conv2d_rows", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 1, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
 }
 
@@ -311,12 +288,12 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const struct layout *l = &state->layout;
     const struct clg__grid grid = {2, {(size_t)l->row_groups, (size_t)l->image_groups}, {1, 1}};
     return CLG__LAUNCH(
-        stream, state->kernel, grid, clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
+        stream, state->kernels.at[KERNEL], grid, clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
         clg__arg_mem(op->in[1]), clg__arg_mem(op->in[2]), clg__arg_struct(&l->args, sizeof l->args),
         clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate),
         clg__arg_local(l->patch * sizeof(float)), clg__arg_local(l->taps * sizeof(float)),
         clg__arg_local(l->places * sizeof(int)), clg__arg_local(l->sums * sizeof(float)));
 }
 
-CLG__CONV2D_ALGORITHM_FUSING(rows, forward, CLG_CONV2D_FORWARD, true, true);
-CLG__CONV2D_ALGORITHM(rows, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
+CLG__CONV2D_ALGORITHM(rows, forward, CLG_CONV2D_FORWARD, .exact = true, .fuses_relu = true);
+CLG__CONV2D_ALGORITHM(rows, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = true);

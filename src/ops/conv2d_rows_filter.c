@@ -3,7 +3,6 @@
 #include "ops/conv2d_rows.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/ints.h"
@@ -120,20 +119,11 @@ static bool rows_supports(const struct conv2d_args *a, clg_conv2d_direction dire
 {
     enum { MOST_ELEMENTS = 4096, MOST_FILTERS = 16 };
     (void)direction;
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
-        {a->groups != 1, "one group only"},
-        {a->k > MOST_FILTERS, "at most 16 filters"},
-        {clg__conv2d_w_count(a) > MOST_ELEMENTS, "at most 4096 elements of the filter"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return false;
-        }
+    if (!clg__conv2d_meets(a, device, CLG__ON_CPU | CLG__ONE_GROUP, why_not) ||
+        !CLG__ACCEPTS(
+            why_not, {a->k > MOST_FILTERS, "at most 16 filters"},
+            {clg__conv2d_w_count(a) > MOST_ELEMENTS, "at most 4096 elements of the filter"}))
+        return false;
     const struct layout l = lay_out(a, device);
     *why_not = "a row, and the sums, do not fit into local memory";
     return local_floats(&l) <= local_limit(device);
@@ -173,42 +163,26 @@ static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direct
            bytes / clg__device_bandwidth(device);
 }
 
+enum { SUMS, JOIN };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *sums, *join;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->sums);
-    clg__kernel_destroy(state->join);
-    free(state);
-}
-
 static clg_status rows_prepare(clg_context *ctx, const struct conv2d_args *a,
-                               clg_conv2d_direction direction, void **out)
+                               clg_conv2d_direction direction, void **state)
 {
-    static const char source[] = "conv2d_rows_filter";
     (void)direction;
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a filter gradient over rows");
-    state->layout = lay_out(a, &ctx->info);
-    const struct tiling t = state->layout.tiling;
+    const struct layout l = lay_out(a, &ctx->info);
     char options[48];
-    snprintf(options, sizeof options, "-DKB=%d -DTB=%d", t.kb, t.tb);
-    clg_status status =
-        clg__kernel_create(ctx, source, "conv2d_rows_filter", options, &state->sums);
-    if (status == CLG_OK)
-        status = clg__kernel_create(ctx, source, "conv2d_rows_filter_join", options, &state->join);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    snprintf(options, sizeof options, "-DKB=%d -DTB=%d", l.tiling.kb, l.tiling.tb);
+    const struct clg__kernel_spec kernels[] = {
+        [SUMS] = {"conv2d_rows_filter", "conv2d_rows_filter", options},
+        [JOIN] = {"conv2d_rows_filter", "conv2d_rows_filter_join", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
 }
 
@@ -226,17 +200,18 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     }
     const struct clg__grid grid = {1, {(size_t)l->slices}, {1}};
     CLG__TRY(CLG__LAUNCH(
-        stream, state->sums, grid, clg__arg_mem(dw), clg__arg_mem(db), clg__arg_mem(op->in[0]),
-        clg__arg_mem(op->in[1]), clg__arg_struct(&l->args, sizeof l->args),
+        stream, state->kernels.at[SUMS], grid, clg__arg_mem(dw), clg__arg_mem(db),
+        clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]), clg__arg_struct(&l->args, sizeof l->args),
         clg__arg_int(wants_bias), clg__arg_int(direct && op->accumulate),
         clg__arg_local(l->patch * sizeof(float)), clg__arg_local(l->gradient * sizeof(float)),
         clg__arg_local(l->places * sizeof(int)), clg__arg_local(l->rests * sizeof(float))));
     if (direct)
         return CLG_OK;
-    return CLG__LAUNCH(stream, state->join, clg__grid_1d(count + filters), clg__arg_mem(op->out[0]),
-                       clg__arg_mem(op->out[1]), clg__arg_mem(dw), clg__arg_mem(db),
-                       clg__arg_int(count), clg__arg_int(filters), clg__arg_int(l->slices),
-                       clg__arg_int(op->accumulate));
+    return CLG__LAUNCH(stream, state->kernels.at[JOIN], clg__grid_1d(count + filters),
+                       clg__arg_mem(op->out[0]), clg__arg_mem(op->out[1]), clg__arg_mem(dw),
+                       clg__arg_mem(db), clg__arg_int(count), clg__arg_int(filters),
+                       clg__arg_int(l->slices), clg__arg_int(op->accumulate));
 }
 
-CLG__CONV2D_ALGORITHM_SUMMING(rows, true);
+CLG__CONV2D_ALGORITHM(rows, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = true,
+                      .sums_bias = true);

@@ -10,8 +10,6 @@
  */
 #include "ops/conv2d_problem.h"
 
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "correlate_args.clh"
 #include "ops/channel_sum.h"
@@ -79,11 +77,9 @@ static size_t slot_at(const struct sizes *sizes, enum slot slot)
 static bool textbook_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
                               const clg_device_info *device, const char **why_not)
 {
-    (void)device;
-    struct sizes sizes = sizes_of(a, direction);
-    *why_not = "works on NCHW only";
-    if (a->x_channels_last || a->y_channels_last)
+    if (!clg__conv2d_meets(a, device, CLG__NCHW_ONLY, why_not))
         return false;
+    struct sizes sizes = sizes_of(a, direction);
     *why_not = "a step's result would have 2^31 elements or more";
     for (int i = 0; i < NUM_SLOTS; i++)
         if (sizes.slot_count[i] > INT32_MAX)
@@ -122,10 +118,10 @@ struct step {
 enum { MAX_STEPS = 4 };
 
 struct state {
+    struct clg__kernels kernels; /* one: correlate */
     struct sizes sizes;
     struct step steps[MAX_STEPS]; /* before the convolution */
     size_t num_steps;
-    struct clg__kernel *correlate;
     struct correlate_args shape;
     enum slot image, filter;      /* what is convolved with what */
     struct clg__planes_map *last; /* from RESULT to the operand */
@@ -145,14 +141,11 @@ static struct clg__mem second_input(const struct clg__operands *operands)
 static void release(void *pointer)
 {
     struct state *state = pointer;
-    if (!state)
-        return;
     for (size_t i = 0; i < state->num_steps; i++)
         clg__planes_map_destroy(state->steps[i].map);
     clg__planes_map_destroy(state->last);
-    clg__kernel_destroy(state->correlate);
     clg__channel_sum_destroy(state->accumulate);
-    free(state);
+    clg__prepared_release(state);
 }
 
 static struct clg__planes planes(int64_t count, int64_t h, int64_t w)
@@ -318,20 +311,19 @@ static clg_status textbook_prepare(clg_context *ctx, const struct conv2d_args *a
     static clg_status (*const prepare_steps[])(clg_context *, const struct conv2d_args *,
                                                struct state *) = {
         prepare_forward_steps, prepare_backward_data_steps, prepare_backward_filter_steps};
-    struct state *s = calloc(1, sizeof *s);
-    if (!s)
-        return clg__fail_alloc("a textbook convolution");
+    static const struct clg__kernel_spec correlate = {"conv2d_textbook", "correlate", ""};
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), &correlate, 1, out));
+    struct state *s = *out;
     s->sizes = sizes_of(a, direction);
     const clg_tensor_desc sum = clg_desc_4d(1, 1, 1, (int64_t)s->sizes.slot_count[SUM]);
     clg_status status;
     CLG__TRY_GOTO(prepare_steps[direction](ctx, a, s));
     set_plane_sizes(s, direction);
-    CLG__TRY_GOTO(clg__kernel_create(ctx, "conv2d_textbook", "correlate", "", &s->correlate));
     CLG__TRY_GOTO(clg__channel_sum_create(ctx, &sum, &s->accumulate));
-    *out = s;
     return CLG_OK;
 fail:
     release(s);
+    *out = NULL;
     return status;
 }
 
@@ -348,7 +340,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     }
     const struct correlate_args *c = &s->shape;
     int64_t count = (int64_t)c->groups * c->outer * c->channels * c->out_rows * c->out_columns;
-    CLG__TRY(CLG__LAUNCH(stream, s->correlate, clg__grid_1d(count), clg__arg_mem(at[RESULT]),
+    CLG__TRY(CLG__LAUNCH(stream, s->kernels.at[0], clg__grid_1d(count), clg__arg_mem(at[RESULT]),
                          clg__arg_mem(at[s->image]), clg__arg_mem(at[s->filter]),
                          clg__arg_mem(op->in[2]), clg__arg_struct(c, sizeof *c),
                          clg__arg_int(op->in[2].object != NULL)));
@@ -357,6 +349,6 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     return op->accumulate ? clg__accumulate_enqueue(s->accumulate, stream, op->out[0], to) : CLG_OK;
 }
 
-CLG__CONV2D_ALGORITHM(textbook, forward, CLG_CONV2D_FORWARD, true);
-CLG__CONV2D_ALGORITHM(textbook, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
-CLG__CONV2D_ALGORITHM(textbook, backward_filter, CLG_CONV2D_BACKWARD_FILTER, true);
+CLG__CONV2D_ALGORITHM_OWNING(textbook, forward, CLG_CONV2D_FORWARD, .exact = true);
+CLG__CONV2D_ALGORITHM_OWNING(textbook, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = true);
+CLG__CONV2D_ALGORITHM_OWNING(textbook, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = true);

@@ -9,7 +9,6 @@
 #include "ops/conv2d_problem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/ints.h"
@@ -285,21 +284,11 @@ static struct launches lay_out(const struct conv2d_args *a, clg_conv2d_direction
 static bool tile_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
                           const clg_device_info *device, const char **why_not)
 {
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
-        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
-        {a->groups != 1, "one group only"},
-        {direction == CLG_CONV2D_BACKWARD_DATA && a->stride_h * a->stride_w > MAX_PHASES,
-         "at most 16 phases of the stride"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return false;
-        }
+    if (!clg__conv2d_meets(a, device, CLG__ON_CPU | CLG__NHWC_ONLY | CLG__ONE_GROUP, why_not) ||
+        !CLG__ACCEPTS(why_not, {direction == CLG_CONV2D_BACKWARD_DATA &&
+                                    a->stride_h * a->stride_w > MAX_PHASES,
+                                "at most 16 phases of the stride"}))
+        return false;
     struct launches all = lay_out(a, direction, device);
     *why_not = "the windows of one tile do not fit into local memory";
     for (int i = 0; i < all.count; i++)
@@ -337,40 +326,25 @@ static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direct
     return seconds;
 }
 
+enum { TILE, PACK };
+
 struct state {
+    struct clg__kernels kernels;
     struct launches launches;
-    struct clg__kernel *tile, *pack;
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->tile);
-    clg__kernel_destroy(state->pack);
-    free(state);
-}
-
 static clg_status tile_prepare(clg_context *ctx, const struct conv2d_args *a,
-                               clg_conv2d_direction direction, void **out)
+                               clg_conv2d_direction direction, void **state)
 {
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a tiled convolution");
-    state->launches = lay_out(a, direction, &ctx->info);
+    const struct launches all = lay_out(a, direction, &ctx->info);
     char options[48];
-    snprintf(options, sizeof options, "-DPX=%d -DKV=%d", state->launches.tiling.px,
-             state->launches.tiling.kv);
-    clg_status status =
-        clg__kernel_create(ctx, "conv2d_tile", "conv2d_tile", options, &state->tile);
-    if (status == CLG_OK)
-        status = clg__kernel_create(ctx, "conv2d_pack", "conv2d_pack", "", &state->pack);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    snprintf(options, sizeof options, "-DPX=%d -DKV=%d", all.tiling.px, all.tiling.kv);
+    const struct clg__kernel_spec kernels[] = {
+        [TILE] = {"conv2d_tile", "conv2d_tile", options},
+        [PACK] = {"conv2d_pack", "conv2d_pack", ""},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, state));
+    ((struct state *)*state)->launches = all;
     return CLG_OK;
 }
 
@@ -383,14 +357,14 @@ static clg_status enqueue_one(struct state *state, const struct launch *l,
         const int vectors = clg__round_up(l->pack.outputs, l->pack.lanes) / 16;
         const struct clg__grid items = {
             1, {(size_t)vectors * (size_t)clg__divide_up(l->pack.terms, PACK_TERMS)}, {1}};
-        CLG__TRY(CLG__LAUNCH(stream, state->pack, items, clg__arg_mem(packed),
+        CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[PACK], items, clg__arg_mem(packed),
                              clg__arg_mem(op->in[1]), clg__arg_struct(&l->pack, sizeof l->pack),
                              clg__arg_local((size_t)(l->pack.r * l->pack.s) * sizeof(int))));
     }
     const struct clg__grid grid = {
         3, {(size_t)l->bands, (size_t)l->image_groups, (size_t)l->chunks}, {1, 1, 1}};
-    return CLG__LAUNCH(stream, state->tile, grid, clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
-                       clg__arg_mem(packed), clg__arg_mem(op->in[2]),
+    return CLG__LAUNCH(stream, state->kernels.at[TILE], grid, clg__arg_mem(op->out[0]),
+                       clg__arg_mem(op->in[0]), clg__arg_mem(packed), clg__arg_mem(op->in[2]),
                        clg__arg_struct(&l->args, sizeof l->args),
                        clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate),
                        clg__arg_local(l->patch_bytes ? l->patch_bytes : sizeof(float)),
@@ -405,5 +379,5 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     return CLG_OK;
 }
 
-CLG__CONV2D_ALGORITHM_FUSING(tile, forward, CLG_CONV2D_FORWARD, true, true);
-CLG__CONV2D_ALGORITHM(tile, backward_data, CLG_CONV2D_BACKWARD_DATA, true);
+CLG__CONV2D_ALGORITHM(tile, forward, CLG_CONV2D_FORWARD, .exact = true, .fuses_relu = true);
+CLG__CONV2D_ALGORITHM(tile, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = true);

@@ -9,9 +9,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
+#include "base/ints.h"
 #include "conv2d_winograd_args.clh"
 #include "ops/conv2d_cost.h"
 
@@ -41,11 +41,6 @@ struct layout {
     double seconds;                                               /* by estimate */
 };
 
-static int divide_up(int value, int by)
-{
-    return (value + by - 1) / by;
-}
-
 static size_t vectors_bytes(int planes, int vectors)
 {
     return 16 * sizeof(float) * (size_t)planes * ((size_t)vectors + 1);
@@ -63,8 +58,8 @@ static void finish_flat(struct layout *l, const clg_device_info *device)
 {
     const struct conv2d_winograd_args *w = &l->args;
     const int points = (l->tile + 2) * (l->tile + 2), lanes = 16 * l->tiling.kv;
-    const int cell = divide_up(w->c, 16), outputs = divide_up(w->k, lanes) * lanes;
-    l->groups = divide_up(w->tiles, w->block);
+    const int cell = clg__divide_up(w->c, 16), outputs = clg__divide_up(w->k, lanes) * lanes;
+    l->groups = clg__divide_up(w->tiles, w->block);
     l->workspace_floats =
         (size_t)(outputs / lanes) * (size_t)points * ((size_t)w->c * (size_t)lanes + 16);
     l->input_bytes = vectors_bytes(points, w->block * cell);
@@ -74,7 +69,8 @@ static void finish_flat(struct layout *l, const clg_device_info *device)
     double tiles = (double)(w->block < w->tiles ? w->block : w->tiles) + 0.5;
     double tile_flop = 2.0 * w->c * outputs / 0.85 + 16.0 * (16 * cell + outputs);
     double filter_flop = 16.0 * w->c * outputs;
-    double flop = points * (tiles * divide_up(l->groups, units) * units * tile_flop + filter_flop);
+    double flop =
+        points * (tiles * clg__divide_up(l->groups, units) * units * tile_flop + filter_flop);
     /* Each group reads the whole transformed filter: from memory where it leaves no room for
      * anything else in the last cache. */
     double filter = sizeof(float) * (double)l->workspace_floats;
@@ -87,18 +83,18 @@ static void finish_deep(struct layout *l, const clg_device_info *device)
 {
     const struct conv2d_winograd_args *w = &l->args;
     const int points = (l->tile + 2) * (l->tile + 2), lanes = 16 * l->tiling.kv;
-    const int cell = divide_up(w->c, 16), px = l->tiling.px;
-    l->groups = divide_up(w->tiles, w->block);
-    l->output_groups = divide_up(w->k, lanes);
+    const int cell = clg__divide_up(w->c, 16), px = l->tiling.px;
+    l->groups = clg__divide_up(w->tiles, w->block);
+    l->output_groups = clg__divide_up(w->k, lanes);
     l->workspace_floats = (size_t)points * (size_t)l->groups * (size_t)w->block * (size_t)cell * 16;
     l->input_bytes = vectors_bytes(points, cell);
     l->filter_bytes = vectors_bytes(points, DEPTH * l->tiling.kv);
     l->product_bytes = vectors_bytes(points, w->block * l->tiling.kv);
     const int units = (int)device->compute_units, all = l->groups * l->output_groups;
     const int block = w->block < w->tiles ? w->block : w->tiles;
-    double products = 2.0 * w->c * lanes / 0.75 * divide_up(block, px) * px;
+    double products = 2.0 * w->c * lanes / 0.75 * clg__divide_up(block, px) * px;
     double transforms = 16.0 * w->c * lanes + 16.0 * block * lanes;
-    double flop = points * (divide_up(all, units) * units * (products + transforms) +
+    double flop = points * (clg__divide_up(all, units) * units * (products + transforms) +
                             24.0 * w->tiles * cell * 16);
     l->seconds = clg__conv2d_seconds(device, flop, 0.9, 2) +
                  8.0 * (double)l->workspace_floats / clg__device_bandwidth(device);
@@ -154,8 +150,8 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
             },
     };
     struct conv2d_winograd_args *w = &l.args;
-    w->tiles_h = divide_up(w->p, tile);
-    w->tiles_w = divide_up(w->q, tile);
+    w->tiles_h = clg__divide_up(w->p, tile);
+    w->tiles_w = clg__divide_up(w->q, tile);
     w->tiles = a->n * w->tiles_h * w->tiles_w;
     l.patch_bytes = vectors_bytes(1, (tile + 2) * (tile + 2));
     choose(&l, device);
@@ -165,72 +161,38 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
 static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
                      const clg_device_info *device, const char **why_not)
 {
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
-        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
-        {a->groups != 1, "one group only"},
-        {a->r != 3 || a->s != 3, "windows of 3x3 only"},
-        {a->stride_h != 1 || a->stride_w != 1, "stride 1 only"},
-        {a->dilation_h != 1 || a->dilation_w != 1, "dense windows only"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return false;
-        }
+    if (!clg__conv2d_meets(a, device,
+                           CLG__ON_CPU | CLG__NHWC_ONLY | CLG__ONE_GROUP | CLG__DENSE_3X3, why_not))
+        return false;
     struct layout l = lay_out(a, direction, tile, device);
     *why_not = "the transformed tiles do not fit into local memory";
     return local_bytes(&l) <= device->local_memory / 2;
 }
 
+enum { FIRST, MAIN };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *first, *main; /* first: of the filter, or of the input */
 };
 
-static void release(void *pointer)
-{
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->first);
-    clg__kernel_destroy(state->main);
-    free(state);
-}
-
-static clg_status create_kernels(clg_context *ctx, struct state *state)
-{
-    const struct layout *l = &state->layout;
-    char options[64], tile[16];
-    snprintf(tile, sizeof tile, "-DTILE=%d", l->tile);
-    snprintf(options, sizeof options, "%s -DPX=%d -DKV=%d", tile, l->tiling.px, l->tiling.kv);
-    if (l->deep) {
-        CLG__TRY(clg__kernel_create(ctx, "conv2d_winograd_deep", "conv2d_winograd_input", options,
-                                    &state->first));
-        return clg__kernel_create(ctx, "conv2d_winograd_deep", "conv2d_winograd_deep", options,
-                                  &state->main);
-    }
-    CLG__TRY(clg__kernel_create(ctx, "conv2d_winograd_pack", "conv2d_winograd_pack", tile,
-                                &state->first));
-    return clg__kernel_create(ctx, "conv2d_winograd", "conv2d_winograd", options, &state->main);
-}
-
 static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
-                          clg_conv2d_direction direction, int tile, void **out)
+                          clg_conv2d_direction direction, int tile, void **state)
 {
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a Winograd convolution");
-    state->layout = lay_out(a, direction, tile, &ctx->info);
-    clg_status status = create_kernels(ctx, state);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    const struct layout l = lay_out(a, direction, tile, &ctx->info);
+    char pack[16], options[64];
+    snprintf(pack, sizeof pack, "-DTILE=%d", l.tile);
+    snprintf(options, sizeof options, "%s -DPX=%d -DKV=%d", pack, l.tiling.px, l.tiling.kv);
+    const struct clg__kernel_spec flat[] = {
+        [FIRST] = {"conv2d_winograd_pack", "conv2d_winograd_pack", pack},
+        [MAIN] = {"conv2d_winograd", "conv2d_winograd", options},
+    };
+    const struct clg__kernel_spec deep[] = {
+        [FIRST] = {"conv2d_winograd_deep", "conv2d_winograd_input", options},
+        [MAIN] = {"conv2d_winograd_deep", "conv2d_winograd_deep", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), l.deep ? deep : flat, 2, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
 }
 
@@ -242,12 +204,12 @@ static clg_status enqueue_deep(const struct state *state, struct clg__stream *st
     const struct clg__arg args = clg__arg_struct(w, sizeof *w);
     const struct clg__arg v_tiles = clg__arg_int((int64_t)l->groups * w->block);
     const int px = l->tiling.px;
-    const struct clg__grid inputs = {1, {(size_t)divide_up(w->tiles, px) * (size_t)px}, {1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->first, inputs, clg__arg_mem(op->workspace),
+    const struct clg__grid inputs = {1, {(size_t)clg__divide_up(w->tiles, px) * (size_t)px}, {1}};
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[FIRST], inputs, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[0]), args, v_tiles, clg__arg_local(l->input_bytes),
                          clg__arg_local(l->patch_bytes)));
     const struct clg__grid grid = {2, {(size_t)l->output_groups, (size_t)l->groups}, {1, 1}};
-    return CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->out[0]),
+    return CLG__LAUNCH(stream, state->kernels.at[MAIN], grid, clg__arg_mem(op->out[0]),
                        clg__arg_mem(op->workspace), clg__arg_mem(op->in[1]),
                        clg__arg_mem(op->in[2]), args, v_tiles, clg__arg_int(l->output_stride),
                        clg__arg_int(l->term_stride), clg__arg_int(l->rotate),
@@ -265,18 +227,19 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     const struct conv2d_winograd_args *w = &l->args;
     enum { SPAN = 64 };
     const struct clg__grid filters = {
-        2, {(size_t)divide_up(w->k, 16), (size_t)divide_up(w->c, SPAN)}, {1, 1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->first, filters, clg__arg_mem(op->workspace),
+        2, {(size_t)clg__divide_up(w->k, 16), (size_t)clg__divide_up(w->c, SPAN)}, {1, 1}};
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[FIRST], filters, clg__arg_mem(op->workspace),
                          clg__arg_mem(op->in[1]), clg__arg_int(w->k), clg__arg_int(w->c),
                          clg__arg_int(l->output_stride), clg__arg_int(l->term_stride),
                          clg__arg_int(l->rotate), clg__arg_int(16 * l->tiling.kv),
                          clg__arg_int(SPAN)));
     const struct clg__grid grid = {1, {(size_t)l->groups}, {1}};
-    return CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
-                       clg__arg_mem(op->workspace), clg__arg_mem(op->in[2]),
-                       clg__arg_struct(w, sizeof *w), clg__arg_int(op->in[2].object != NULL),
-                       clg__arg_int(op->accumulate), clg__arg_local(l->input_bytes),
-                       clg__arg_local(l->product_bytes), clg__arg_local(l->patch_bytes));
+    return CLG__LAUNCH(stream, state->kernels.at[MAIN], grid, clg__arg_mem(op->out[0]),
+                       clg__arg_mem(op->in[0]), clg__arg_mem(op->workspace),
+                       clg__arg_mem(op->in[2]), clg__arg_struct(w, sizeof *w),
+                       clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate),
+                       clg__arg_local(l->input_bytes), clg__arg_local(l->product_bytes),
+                       clg__arg_local(l->patch_bytes));
 }
 
 /* The functions of one tile size, for the table. */
@@ -301,8 +264,8 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     {                                                                                              \
         return prepare(ctx, a, direction, tile, state);                                            \
     }                                                                                              \
-    CLG__CONV2D_ALGORITHM_FUSING(name, forward, CLG_CONV2D_FORWARD, false, true);                  \
-    CLG__CONV2D_ALGORITHM(name, backward_data, CLG_CONV2D_BACKWARD_DATA, false)
+    CLG__CONV2D_ALGORITHM(name, forward, CLG_CONV2D_FORWARD, .exact = false, .fuses_relu = true);  \
+    CLG__CONV2D_ALGORITHM(name, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = false)
 
 WINOGRAD(winograd4, 4);
 WINOGRAD(winograd2, 2);

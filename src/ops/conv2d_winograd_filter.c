@@ -7,9 +7,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
+#include "base/ints.h"
 #include "conv2d_winograd_filter_args.clh"
 #include "ops/conv2d_cost.h"
 
@@ -31,11 +31,6 @@ struct layout {
     size_t input_bytes, gradient_bytes, product_bytes, tap_bytes, patch_bytes;
     double seconds; /* by estimate */
 };
-
-static int divide_up(int value, int by)
-{
-    return (value + by - 1) / by;
-}
 
 static size_t vectors_bytes(int planes, int vectors)
 {
@@ -65,7 +60,7 @@ static size_t points_floats(const struct layout *l)
 static void finish_local(struct layout *l)
 {
     const struct conv2d_winograd_filter_args *w = &l->args;
-    const int planes = 2 * (l->tile + 2), cell = divide_up(w->c, 16), vectors = w->pitch / 16;
+    const int planes = 2 * (l->tile + 2), cell = clg__divide_up(w->c, 16), vectors = w->pitch / 16;
     l->v_plane = l->channel_groups * w->channels * w->tiles;
     l->d_plane = w->pitch * w->tiles;
     l->input_bytes = l->deep ? vectors_bytes(planes, cell > vectors ? cell : vectors)
@@ -94,17 +89,18 @@ static void finish(struct layout *l, const clg_device_info *device)
     struct conv2d_winograd_filter_args *w = &l->args;
     const int points = (l->tile + 2) * (l->tile + 2);
     const int shares = l->channel_groups * l->filter_groups, units = (int)device->compute_units;
-    const int blocks = divide_up(w->tiles, w->block);
-    int slices = divide_up(GROUPS_A_UNIT * units, shares);
+    const int blocks = clg__divide_up(w->tiles, w->block);
+    int slices = clg__divide_up(GROUPS_A_UNIT * units, shares);
     finish_local(l);
     slices = slices > cached_slices(l, device) ? slices : cached_slices(l, device);
-    w->blocks_per_slice = divide_up(blocks, slices < blocks ? slices : blocks);
-    l->slices = divide_up(blocks, w->blocks_per_slice);
+    w->blocks_per_slice = clg__divide_up(blocks, slices < blocks ? slices : blocks);
+    l->slices = clg__divide_up(blocks, w->blocks_per_slice);
     const double channels = w->channels, filters = 16.0 * w->vectors;
     double transforms = l->deep ? 0 : 32 * (channels + filters);
     double block_flop =
         w->block * (2 * channels * filters / 0.85 + transforms) + 16 * channels * filters;
-    double flop = divide_up(shares * l->slices, units) * units * w->blocks_per_slice * block_flop;
+    double flop =
+        clg__divide_up(shares * l->slices, units) * units * w->blocks_per_slice * block_flop;
     if (l->deep)
         flop += 48.0 * w->tiles * (w->c + w->pitch);
     const double bytes = 8.0 * (double)partial_floats(l) + 12.0 * (double)points_floats(l);
@@ -157,15 +153,15 @@ static struct layout lay_out(const struct conv2d_args *a, int tile, const clg_de
                  .pad_left = a->pad_left},
     };
     struct conv2d_winograd_filter_args *w = &l.args;
-    w->tiles_h = divide_up(w->p, tile);
-    w->tiles_w = divide_up(w->q, tile);
+    w->tiles_h = clg__divide_up(w->p, tile);
+    w->tiles_w = clg__divide_up(w->q, tile);
     w->tiles = a->n * w->tiles_h * w->tiles_w;
-    const int kv = l.tiling.kv, filter_blocks = divide_up(w->k, 16 * kv);
+    const int kv = l.tiling.kv, filter_blocks = clg__divide_up(w->k, 16 * kv);
     w->pitch = filter_blocks * 16 * kv;
-    w->channels = divide_up(divide_up(w->c, 16), divide_up(w->c, CHANNELS)) * 16;
-    w->vectors = divide_up(filter_blocks, divide_up(filter_blocks * kv, VECTORS)) * kv;
-    l.channel_groups = divide_up(w->c, w->channels);
-    l.filter_groups = divide_up(filter_blocks * kv, w->vectors);
+    w->channels = clg__divide_up(clg__divide_up(w->c, 16), clg__divide_up(w->c, CHANNELS)) * 16;
+    w->vectors = clg__divide_up(filter_blocks, clg__divide_up(filter_blocks * kv, VECTORS)) * kv;
+    l.channel_groups = clg__divide_up(w->c, w->channels);
+    l.filter_groups = clg__divide_up(filter_blocks * kv, w->vectors);
     choose_block(&l, device);
     return l;
 }
@@ -173,72 +169,35 @@ static struct layout lay_out(const struct conv2d_args *a, int tile, const clg_de
 static bool supports(const struct conv2d_args *a, int tile, const clg_device_info *device,
                      const char **why_not)
 {
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_CPU, "for CPU-like devices"},
-        {!a->x_channels_last || !a->y_channels_last, "works on NHWC only"},
-        {a->groups != 1, "one group only"},
-        {a->r != 3 || a->s != 3, "windows of 3x3 only"},
-        {a->stride_h != 1 || a->stride_w != 1, "stride 1 only"},
-        {a->dilation_h != 1 || a->dilation_w != 1, "dense windows only"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return false;
-        }
+    if (!clg__conv2d_meets(a, device,
+                           CLG__ON_CPU | CLG__NHWC_ONLY | CLG__ONE_GROUP | CLG__DENSE_3X3, why_not))
+        return false;
     struct layout l = lay_out(a, tile, device);
     *why_not = "the transformed tiles do not fit into local memory";
     return local_bytes(&l) <= device->local_memory / 2;
 }
 
+enum { POINTS, MAIN, JOIN };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *points, *main, *join; /* points: NULL unless deep */
 };
 
-static void release(void *pointer)
+static clg_status prepare(clg_context *ctx, const struct conv2d_args *a, int tile, void **state)
 {
-    struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->points);
-    clg__kernel_destroy(state->main);
-    clg__kernel_destroy(state->join);
-    free(state);
-}
-
-static clg_status create_kernels(clg_context *ctx, struct state *state)
-{
-    const struct layout *l = &state->layout;
+    static const char flat[] = "conv2d_winograd_filter", deep[] = "conv2d_winograd_filter_deep";
+    const struct layout l = lay_out(a, tile, &ctx->info);
     char options[64];
-    snprintf(options, sizeof options, "-DTILE=%d -DCT=%d -DKV=%d", l->tile, l->tiling.ct,
-             l->tiling.kv);
-    CLG__TRY(clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_join", options,
-                                &state->join));
-    if (!l->deep)
-        return clg__kernel_create(ctx, "conv2d_winograd_filter", "conv2d_winograd_filter", options,
-                                  &state->main);
-    CLG__TRY(clg__kernel_create(ctx, "conv2d_winograd_filter_deep", "conv2d_winograd_filter_points",
-                                options, &state->points));
-    return clg__kernel_create(ctx, "conv2d_winograd_filter_deep", "conv2d_winograd_filter_deep",
-                              options, &state->main);
-}
-
-static clg_status prepare(clg_context *ctx, const struct conv2d_args *a, int tile, void **out)
-{
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a Winograd filter gradient");
-    state->layout = lay_out(a, tile, &ctx->info);
-    clg_status status = create_kernels(ctx, state);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    snprintf(options, sizeof options, "-DTILE=%d -DCT=%d -DKV=%d", l.tile, l.tiling.ct,
+             l.tiling.kv);
+    const struct clg__kernel_spec kernels[] = {
+        [POINTS] = {deep, l.deep ? "conv2d_winograd_filter_points" : NULL, options},
+        [MAIN] = {l.deep ? deep : flat, l.deep ? deep : flat, options},
+        [JOIN] = {flat, "conv2d_winograd_join", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 3, state));
+    ((struct state *)*state)->layout = l;
     return CLG_OK;
 }
 
@@ -252,7 +211,7 @@ static clg_status enqueue_sums(const struct state *state, struct clg__stream *st
     const struct clg__grid grid = {
         3, {(size_t)l->channel_groups, (size_t)l->filter_groups, (size_t)l->slices}, {1, 1, 1}};
     if (!l->deep)
-        return CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->workspace),
+        return CLG__LAUNCH(stream, state->kernels.at[MAIN], grid, clg__arg_mem(op->workspace),
                            clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]), args,
                            clg__arg_local(l->input_bytes), clg__arg_local(l->gradient_bytes),
                            clg__arg_local(l->product_bytes), clg__arg_local(l->tap_bytes),
@@ -262,12 +221,12 @@ static clg_status enqueue_sums(const struct state *state, struct clg__stream *st
     const struct clg__mem d = clg__mem_at(v, (size_t)points * (size_t)l->v_plane * sizeof(float));
     const struct clg__arg v_plane = clg__arg_int(l->v_plane), d_plane = clg__arg_int(l->d_plane);
     const struct clg__grid tiles = {1, {(size_t)w->tiles}, {1}};
-    CLG__TRY(CLG__LAUNCH(stream, state->points, tiles, clg__arg_mem(v), clg__arg_mem(d),
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[POINTS], tiles, clg__arg_mem(v), clg__arg_mem(d),
                          clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]), args, v_plane, d_plane,
                          clg__arg_local(l->input_bytes), clg__arg_local(l->patch_bytes)));
-    return CLG__LAUNCH(stream, state->main, grid, clg__arg_mem(op->workspace), clg__arg_mem(v),
-                       clg__arg_mem(d), args, v_plane, d_plane, clg__arg_local(l->product_bytes),
-                       clg__arg_local(l->tap_bytes));
+    return CLG__LAUNCH(stream, state->kernels.at[MAIN], grid, clg__arg_mem(op->workspace),
+                       clg__arg_mem(v), clg__arg_mem(d), args, v_plane, d_plane,
+                       clg__arg_local(l->product_bytes), clg__arg_local(l->tap_bytes));
 }
 
 static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
@@ -278,8 +237,8 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     enum { SPAN = 16 };
     CLG__TRY(enqueue_sums(state, stream, op));
     const struct clg__grid joins = {
-        2, {(size_t)divide_up(w->k, 16), (size_t)divide_up(w->c, SPAN)}, {1, 1}};
-    return CLG__LAUNCH(stream, state->join, joins, clg__arg_mem(op->out[0]),
+        2, {(size_t)clg__divide_up(w->k, 16), (size_t)clg__divide_up(w->c, SPAN)}, {1, 1}};
+    return CLG__LAUNCH(stream, state->kernels.at[JOIN], joins, clg__arg_mem(op->out[0]),
                        clg__arg_mem(op->workspace), clg__arg_int(w->k), clg__arg_int(w->c),
                        clg__arg_int(w->pitch), clg__arg_int(l->slices), clg__arg_int(SPAN),
                        clg__arg_int(op->accumulate));
@@ -312,7 +271,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
         (void)direction;                                                                           \
         return prepare(ctx, a, tile, state);                                                       \
     }                                                                                              \
-    CLG__CONV2D_ALGORITHM(name, backward_filter, CLG_CONV2D_BACKWARD_FILTER, false)
+    CLG__CONV2D_ALGORITHM(name, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = false)
 
 WINOGRAD(winograd4, 4);
 WINOGRAD(winograd2, 2);

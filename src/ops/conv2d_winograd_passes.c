@@ -8,9 +8,9 @@
 #include "ops/conv2d_problem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
+#include "base/ints.h"
 #include "conv2d_winograd_passes_args.clh"
 #include "ops/conv2d_cost.h"
 #include "ops/plan.h"
@@ -27,11 +27,6 @@ struct layout {
     /* Bytes in the workspace: the product's own comes first. */
     size_t filter_at, input_at, product_at, end;
 };
-
-static int divide_up(int value, int by)
-{
-    return (value + by - 1) / by;
-}
 
 static struct clg__gemm_problem product(const struct layout *l, int tiles)
 {
@@ -107,8 +102,8 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     };
     *w = forward ? x_to_y : dy_to_dx;
     l.channels_last = forward ? a->x_channels_last : a->y_channels_last;
-    w->tiles_h = divide_up(w->p, tile);
-    w->tiles_w = divide_up(w->q, tile);
+    w->tiles_h = clg__divide_up(w->p, tile);
+    w->tiles_w = clg__divide_up(w->q, tile);
     l.tiles = a->n * w->tiles_h * w->tiles_w;
     int64_t fits = MATRIX_FLOATS / ((int64_t)l.points * (w->c + w->k));
     l.chunk = fits < 1 ? 1 : fits < l.tiles ? (int)fits : l.tiles;
@@ -119,21 +114,8 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
 static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
                      const clg_device_info *device, const char **why_not)
 {
-    const struct {
-        bool refused;
-        const char *why;
-    } reasons[] = {
-        {device->family != CLG_FAMILY_GPU, "for GPU-like devices"},
-        {a->groups != 1, "one group only"},
-        {a->r != 3 || a->s != 3, "windows of 3x3 only"},
-        {a->stride_h != 1 || a->stride_w != 1, "stride 1 only"},
-        {a->dilation_h != 1 || a->dilation_w != 1, "dense windows only"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].refused) {
-            *why_not = reasons[i].why;
-            return false;
-        }
+    if (!clg__conv2d_meets(a, device, CLG__ON_GPU | CLG__ONE_GROUP | CLG__DENSE_3X3, why_not))
+        return false;
     const struct layout l = lay_out(a, direction, tile, device);
     *why_not = "a matrix of 2^31 elements or more";
     return (int64_t)l.args.c * l.args.k <= INT32_MAX &&
@@ -156,9 +138,11 @@ static double cost(const struct conv2d_args *a, clg_conv2d_direction direction, 
            CLG__LAUNCH_SECONDS + moved / clg__device_bandwidth(device);
 }
 
+enum { FILTER, INPUT, OUTPUT };
+
 struct state {
+    struct clg__kernels kernels;
     struct layout layout;
-    struct clg__kernel *filter, *input, *output;
     struct clg__gemm *full, *rest;  /* for a full chunk of tiles and for what is left */
     int filter_output, filter_term; /* element strides of w */
 };
@@ -166,14 +150,9 @@ struct state {
 static void release(void *pointer)
 {
     struct state *state = pointer;
-    if (!state)
-        return;
-    clg__kernel_destroy(state->filter);
-    clg__kernel_destroy(state->input);
-    clg__kernel_destroy(state->output);
     clg__gemm_destroy(state->full);
     clg__gemm_destroy(state->rest);
-    free(state);
+    clg__prepared_release(state);
 }
 
 static clg_status create_product(clg_context *ctx, const struct layout *l, int tiles,
@@ -184,36 +163,33 @@ static clg_status create_product(clg_context *ctx, const struct layout *l, int t
                             gemm);
 }
 
-static clg_status fill_state(clg_context *ctx, const struct conv2d_args *a, struct state *state)
-{
-    static const char source[] = "conv2d_winograd_passes";
-    const struct layout *l = &state->layout;
-    const int rest = l->tiles % l->chunk;
-    char options[64];
-    state->filter_output = l->forward ? a->c * 9 : 9;
-    state->filter_term = l->forward ? 9 : a->c * 9;
-    snprintf(options, sizeof options, "-DTILE=%d -DCHANNELS_LAST=%d", l->tile, l->channels_last);
-    CLG__TRY(clg__kernel_create(ctx, source, "winograd_passes_filter", options, &state->filter));
-    CLG__TRY(clg__kernel_create(ctx, source, "winograd_passes_input", options, &state->input));
-    CLG__TRY(clg__kernel_create(ctx, source, "winograd_passes_output", options, &state->output));
-    CLG__TRY(create_product(ctx, l, l->chunk, &state->full));
-    return rest ? create_product(ctx, l, rest, &state->rest) : CLG_OK;
-}
-
 static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
                           clg_conv2d_direction direction, int tile, void **out)
 {
-    struct state *state = calloc(1, sizeof *state);
-    if (!state)
-        return clg__fail_alloc("a Winograd convolution");
-    state->layout = lay_out(a, direction, tile, &ctx->info);
-    clg_status status = fill_state(ctx, a, state);
-    if (status != CLG_OK) {
-        release(state);
-        return status;
-    }
-    *out = state;
+    static const char source[] = "conv2d_winograd_passes";
+    const struct layout l = lay_out(a, direction, tile, &ctx->info);
+    const int rest = l.tiles % l.chunk;
+    char options[64];
+    snprintf(options, sizeof options, "-DTILE=%d -DCHANNELS_LAST=%d", l.tile, l.channels_last);
+    const struct clg__kernel_spec kernels[] = {
+        [FILTER] = {source, "winograd_passes_filter", options},
+        [INPUT] = {source, "winograd_passes_input", options},
+        [OUTPUT] = {source, "winograd_passes_output", options},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 3, out));
+    struct state *state = *out;
+    state->layout = l;
+    state->filter_output = l.forward ? a->c * 9 : 9;
+    state->filter_term = l.forward ? 9 : a->c * 9;
+    clg_status status;
+    CLG__TRY_GOTO(create_product(ctx, &l, l.chunk, &state->full));
+    if (rest > 0)
+        CLG__TRY_GOTO(create_product(ctx, &l, rest, &state->rest));
     return CLG_OK;
+fail:
+    release(state);
+    *out = NULL;
+    return status;
 }
 
 /* An item for each channel and tile. */
@@ -234,10 +210,11 @@ static clg_status run_chunk(const struct state *state, struct clg__stream *strea
         .in = {l->channels_last ? input : filter, l->channels_last ? filter : input},
         .workspace = op->workspace,
     };
-    CLG__TRY(CLG__LAUNCH(stream, state->input, grid_of(l, args.c, args.tiles), clg__arg_mem(input),
-                         clg__arg_mem(op->in[0]), clg__arg_struct(&args, sizeof args)));
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[INPUT], grid_of(l, args.c, args.tiles),
+                         clg__arg_mem(input), clg__arg_mem(op->in[0]),
+                         clg__arg_struct(&args, sizeof args)));
     CLG__TRY(clg__gemm_enqueue(args.tiles == l->chunk ? state->full : state->rest, stream, &gemm));
-    return CLG__LAUNCH(stream, state->output, grid_of(l, args.k, args.tiles),
+    return CLG__LAUNCH(stream, state->kernels.at[OUTPUT], grid_of(l, args.k, args.tiles),
                        clg__arg_mem(op->out[0]), clg__arg_mem(products), clg__arg_mem(op->in[2]),
                        clg__arg_struct(&args, sizeof args), clg__arg_int(op->in[2].object != NULL));
 }
@@ -249,7 +226,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     struct winograd_passes_args args = l->args;
     args.accumulate = op->accumulate;
     CLG__TRY(
-        CLG__LAUNCH(stream, state->filter,
+        CLG__LAUNCH(stream, state->kernels.at[FILTER],
                     l->channels_last ? clg__grid_2d(args.k, args.c) : clg__grid_2d(args.c, args.k),
                     clg__arg_mem(clg__mem_at(op->workspace, l->filter_at)), clg__arg_mem(op->in[1]),
                     clg__arg_int(args.k), clg__arg_int(args.c), clg__arg_int(state->filter_output),
@@ -284,8 +261,9 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     {                                                                                              \
         return prepare(ctx, a, direction, tile, state);                                            \
     }                                                                                              \
-    CLG__CONV2D_ALGORITHM_FUSING(name, forward, CLG_CONV2D_FORWARD, false, true);                  \
-    CLG__CONV2D_ALGORITHM(name, backward_data, CLG_CONV2D_BACKWARD_DATA, false)
+    CLG__CONV2D_ALGORITHM_OWNING(name, forward, CLG_CONV2D_FORWARD, .exact = false,                \
+                                 .fuses_relu = true);                                              \
+    CLG__CONV2D_ALGORITHM_OWNING(name, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = false)
 
 WINOGRAD(winograd4_passes, 4);
 WINOGRAD(winograd2_passes, 2);
