@@ -22,6 +22,7 @@ static inline int clg__at_least(int value, int least)
     return value > least ? value : least;
 }
 
+/* At least 1, of zeros as well. */
 static inline int clg__greatest_divisor(int a, int b)
 {
     while (b) {
@@ -29,7 +30,7 @@ static inline int clg__greatest_divisor(int a, int b)
         a = b;
         b = rest;
     }
-    return a;
+    return clg__at_least(a, 1);
 }
 
 #endif

@@ -98,10 +98,10 @@ static void cut(struct layout *l, int blocks, int channels, int wanted)
     size_t pixels = (size_t)t->chunk * (size_t)t->rows * (size_t)t->q;
     size_t places = (size_t)t->chunk * (size_t)t->patch_rows * (size_t)t->columns;
     size_t cells = t->taps_at_once > 1 ? (size_t)t->c : (size_t)t->tiles * CELL;
-    l->gradient_bytes = pixels * (size_t)(blocks * lanes) * sizeof(float);
+    l->gradient_bytes = pixels * (size_t)blocks * (size_t)lanes * sizeof(float);
     l->patch_bytes = (places * cells + CELL) * sizeof(float);
-    l->sum_floats = (size_t)(blocks * lanes * t->tiles * l->tiling.ct * t->runs);
-    l->bias_floats = (size_t)(blocks * lanes);
+    l->bias_floats = (size_t)blocks * (size_t)lanes;
+    l->sum_floats = l->bias_floats * (size_t)t->tiles * (size_t)l->tiling.ct * (size_t)t->runs;
     l->band_bytes = 2 * (size_t)t->chunk * sizeof(int);
 }
 
@@ -271,7 +271,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
                          clg__arg_local(l->band_bytes)));
     if (l->slices == 1)
         return CLG_OK;
-    const size_t parts = (size_t)(t->blocks * l->tiling.kv);
+    const size_t parts = (size_t)t->blocks * (size_t)l->tiling.kv;
     const struct clg__grid join = {3, {filters, channels, parts}, {1, 1, 1}};
     return CLG__LAUNCH(stream, state->kernels.at[JOIN], join, clg__arg_mem(op->out[0]),
                        clg__arg_mem(op->out[1]), clg__arg_mem(op->workspace),

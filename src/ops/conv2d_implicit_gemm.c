@@ -242,7 +242,7 @@ static clg_status make_steps(clg_context *ctx, const struct conv2d_args *a, bool
     bool sliced = false;
     for (int i = 0; i < all.count; i++)
         entries += (size_t)all.items[i].size.depth + MAX_DEPTH;
-    struct implicit_tap *taps = calloc(entries, sizeof *taps);
+    struct implicit_tap *taps = calloc(entries > 0 ? entries : 1, sizeof *taps);
     if (!taps)
         return clg__fail_alloc("a table of taps");
     clg_status status = CLG_OK;

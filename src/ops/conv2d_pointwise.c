@@ -62,6 +62,7 @@ static void choose_groups(struct layout *l, const clg_device_info *device)
     const int blocks = clg__divide_up(t->outputs, lanes);
     const double wanted = (double)GROUPS_A_UNIT * device->compute_units;
     double least = INFINITY;
+    t->blocks_per_group = t->pixels_per_group = 1;
     for (int block_groups = 1; block_groups <= blocks; block_groups++) {
         int per_group = clg__divide_up(blocks, block_groups);
         double pixel_groups = fmin(ceil(wanted / block_groups), tiles);

@@ -61,12 +61,12 @@ static void divide(struct layout *l, int rows, int channels, const struct clg__r
     /* A vector more: the last one of the rows may go on behind them. */
     l->patch = (size_t)t->chunk * (size_t)t->patch_rows * (size_t)t->step_w * (size_t)t->pitch;
     l->patch = (l->patch + 16 + 15) / 16 * 16;
-    size_t plane = (size_t)t->group_rows * (size_t)(t->step_h * t->step_w) * (size_t)t->pitch;
+    size_t plane = (size_t)t->group_rows * (size_t)t->step_h * (size_t)t->step_w * (size_t)t->pitch;
     plane = (plane + 16 + 15) / 16 * 16;
     t->patch_floats = (int)l->patch; /* a problem for which these are too many is refused */
     f->gradient_floats = (int)plane;
     l->gradient = (size_t)filters * plane;
-    l->places = (size_t)(f->tiles * l->tiling.tb);
+    l->places = (size_t)f->tiles * (size_t)l->tiling.tb;
     l->rests = 16 * ((size_t)t->k + (size_t)filters * (size_t)f->all_tiles * (size_t)l->tiling.tb);
 }
 
