@@ -252,9 +252,11 @@ static double rows_cost(const struct conv2d_args *a, clg_conv2d_direction direct
     const double in = (double)t->n * l.row_groups * t->c * t->patch_rows * t->step_w * t->pitch;
     const double out = direction == CLG_CONV2D_FORWARD ? (double)clg__conv2d_y_count(a)
                                                        : (double)clg__conv2d_x_count(a);
-    const double cycles = t->n * (0.5 * t->c * tiling_cost(t, l.tiling) + PER_LOOP * loops_of(&l)) +
-                          (plain_in ? 0.2 : 0.5) * in + (plain_out ? 0.2 : 0.5) * out +
-                          PER_GROUP * groups;
+    /* Phases of a stride have short rows, and each adds to the same cache lines again. */
+    const double phases = t->phases_w > 1 ? 1.3 : 1;
+    const double cycles =
+        phases * t->n * (0.5 * t->c * tiling_cost(t, l.tiling) + PER_LOOP * loops_of(&l)) +
+        (plain_in ? 0.2 : 0.5) * in + (plain_out ? 0.2 : 0.5) * out + PER_GROUP * groups;
     const double bytes = 2.0 * ((double)clg__conv2d_x_count(a) + (double)clg__conv2d_y_count(a));
     return clg__conv2d_seconds(device, FLOP_PER_CYCLE * cycles, 1, 1) +
            bytes / clg__device_bandwidth(device);
