@@ -5,7 +5,7 @@
  *
  * The gradient of the input is the same kernel: dx is a convolution of dy with the rotated filter.
  */
-#include "ops/conv2d_problem.h"
+#include "ops/conv2d_winograd.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -41,11 +41,6 @@ struct layout {
     double seconds;                                               /* by estimate */
 };
 
-static size_t vectors_bytes(int planes, int vectors)
-{
-    return 16 * sizeof(float) * (size_t)planes * ((size_t)vectors + 1);
-}
-
 static size_t local_bytes(const struct layout *l)
 {
     return l->input_bytes + l->filter_bytes + l->product_bytes + l->patch_bytes;
@@ -62,9 +57,9 @@ static void finish_flat(struct layout *l, const clg_device_info *device)
     l->groups = clg__divide_up(w->tiles, w->block);
     l->workspace_floats =
         (size_t)(outputs / lanes) * (size_t)points * ((size_t)w->c * (size_t)lanes + 16);
-    l->input_bytes = vectors_bytes(points, w->block * cell);
+    l->input_bytes = clg__winograd_bytes(points, w->block * cell);
     l->filter_bytes = 0;
-    l->product_bytes = vectors_bytes(points, w->block * l->tiling.kv);
+    l->product_bytes = clg__winograd_bytes(points, w->block * l->tiling.kv);
     const int units = (int)device->compute_units;
     double tiles = (double)(w->block < w->tiles ? w->block : w->tiles) + 0.5;
     double tile_flop = 2.0 * w->c * outputs / 0.85 + 16.0 * (16 * cell + outputs);
@@ -87,9 +82,9 @@ static void finish_deep(struct layout *l, const clg_device_info *device)
     l->groups = clg__divide_up(w->tiles, w->block);
     l->output_groups = clg__divide_up(w->k, lanes);
     l->workspace_floats = (size_t)points * (size_t)l->groups * (size_t)w->block * (size_t)cell * 16;
-    l->input_bytes = vectors_bytes(points, cell);
-    l->filter_bytes = vectors_bytes(points, DEPTH * l->tiling.kv);
-    l->product_bytes = vectors_bytes(points, w->block * l->tiling.kv);
+    l->input_bytes = clg__winograd_bytes(points, cell);
+    l->filter_bytes = clg__winograd_bytes(points, DEPTH * l->tiling.kv);
+    l->product_bytes = clg__winograd_bytes(points, w->block * l->tiling.kv);
     const int units = (int)device->compute_units, all = l->groups * l->output_groups;
     const int block = w->block < w->tiles ? w->block : w->tiles;
     double products = 2.0 * w->c * lanes / 0.75 * clg__divide_up(block, px) * px;
@@ -153,7 +148,7 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     w->tiles_h = clg__divide_up(w->p, tile);
     w->tiles_w = clg__divide_up(w->q, tile);
     w->tiles = a->n * w->tiles_h * w->tiles_w;
-    l.patch_bytes = vectors_bytes(1, (tile + 2) * (tile + 2));
+    l.patch_bytes = clg__winograd_bytes(1, (tile + 2) * (tile + 2));
     choose(&l, device);
     return l;
 }
@@ -167,6 +162,18 @@ static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction
     struct layout l = lay_out(a, direction, tile, device);
     *why_not = "the transformed tiles do not fit into local memory";
     return local_bytes(&l) <= device->local_memory / 2;
+}
+
+static size_t workspace(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                        const clg_device_info *device)
+{
+    return lay_out(a, direction, tile, device).workspace_floats * sizeof(float);
+}
+
+static double cost(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                   const clg_device_info *device)
+{
+    return lay_out(a, direction, tile, device).seconds;
 }
 
 enum { FIRST, MAIN };
@@ -242,28 +249,9 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
                        clg__arg_local(l->patch_bytes));
 }
 
-/* The functions of one tile size, for the table. */
+/* The algorithms of one tile size, for the tables. */
 #define WINOGRAD(name, tile)                                                                       \
-    static bool name##_supports(const struct conv2d_args *a, clg_conv2d_direction direction,       \
-                                const clg_device_info *device, const char **why_not)               \
-    {                                                                                              \
-        return supports(a, direction, tile, device, why_not);                                      \
-    }                                                                                              \
-    static size_t name##_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,    \
-                                   const clg_device_info *device)                                  \
-    {                                                                                              \
-        return lay_out(a, direction, tile, device).workspace_floats * sizeof(float);               \
-    }                                                                                              \
-    static double name##_cost(const struct conv2d_args *a, clg_conv2d_direction direction,         \
-                              const clg_device_info *device)                                       \
-    {                                                                                              \
-        return lay_out(a, direction, tile, device).seconds;                                        \
-    }                                                                                              \
-    static clg_status name##_prepare(clg_context *ctx, const struct conv2d_args *a,                \
-                                     clg_conv2d_direction direction, void **state)                 \
-    {                                                                                              \
-        return prepare(ctx, a, direction, tile, state);                                            \
-    }                                                                                              \
+    CLG__WINOGRAD_FUNCTIONS(name, tile)                                                            \
     CLG__CONV2D_ALGORITHM(name, forward, CLG_CONV2D_FORWARD, .exact = false, .fuses_relu = true);  \
     CLG__CONV2D_ALGORITHM(name, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = false)
 

@@ -3,7 +3,7 @@
  * conv2d_winograd_filter.cl and, for many channels, conv2d_winograd_filter_deep.cl. The names are
  * those of conv2d_winograd.c.
  */
-#include "ops/conv2d_problem.h"
+#include "ops/conv2d_winograd.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,11 +32,6 @@ struct layout {
     double seconds; /* by estimate */
 };
 
-static size_t vectors_bytes(int planes, int vectors)
-{
-    return 16 * sizeof(float) * (size_t)planes * ((size_t)vectors + 1);
-}
-
 /* Of the kernel that takes most. */
 static size_t local_bytes(const struct layout *l)
 {
@@ -63,12 +58,12 @@ static void finish_local(struct layout *l)
     const int planes = 2 * (l->tile + 2), cell = clg__divide_up(w->c, 16), vectors = w->pitch / 16;
     l->v_plane = l->channel_groups * w->channels * w->tiles;
     l->d_plane = w->pitch * w->tiles;
-    l->input_bytes = l->deep ? vectors_bytes(planes, cell > vectors ? cell : vectors)
-                             : vectors_bytes(planes, w->block * w->channels / 16);
-    l->gradient_bytes = l->deep ? 0 : vectors_bytes(planes, w->block * w->vectors);
-    l->product_bytes = vectors_bytes(planes, w->channels * w->vectors);
-    l->tap_bytes = vectors_bytes(9, w->channels * w->vectors);
-    l->patch_bytes = vectors_bytes(1, (l->tile + 2) * (l->tile + 2));
+    l->input_bytes = l->deep ? clg__winograd_bytes(planes, cell > vectors ? cell : vectors)
+                             : clg__winograd_bytes(planes, w->block * w->channels / 16);
+    l->gradient_bytes = l->deep ? 0 : clg__winograd_bytes(planes, w->block * w->vectors);
+    l->product_bytes = clg__winograd_bytes(planes, w->channels * w->vectors);
+    l->tap_bytes = clg__winograd_bytes(9, w->channels * w->vectors);
+    l->patch_bytes = clg__winograd_bytes(1, (l->tile + 2) * (l->tile + 2));
 }
 
 /* Slices such that the transforms of one, which all shares read one after the other, stay in half
@@ -166,15 +161,31 @@ static struct layout lay_out(const struct conv2d_args *a, int tile, const clg_de
     return l;
 }
 
-static bool supports(const struct conv2d_args *a, int tile, const clg_device_info *device,
-                     const char **why_not)
+static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                     const clg_device_info *device, const char **why_not)
 {
+    (void)direction;
     if (!clg__conv2d_meets(a, device,
                            CLG__ON_CPU | CLG__NHWC_ONLY | CLG__ONE_GROUP | CLG__DENSE_3X3, why_not))
         return false;
     struct layout l = lay_out(a, tile, device);
     *why_not = "the transformed tiles do not fit into local memory";
     return local_bytes(&l) <= device->local_memory / 2;
+}
+
+static size_t workspace(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                        const clg_device_info *device)
+{
+    (void)direction;
+    struct layout l = lay_out(a, tile, device);
+    return (partial_floats(&l) + points_floats(&l)) * sizeof(float);
+}
+
+static double cost(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                   const clg_device_info *device)
+{
+    (void)direction;
+    return lay_out(a, tile, device).seconds;
 }
 
 enum { POINTS, MAIN, JOIN };
@@ -184,8 +195,10 @@ struct state {
     struct layout layout;
 };
 
-static clg_status prepare(clg_context *ctx, const struct conv2d_args *a, int tile, void **state)
+static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
+                          clg_conv2d_direction direction, int tile, void **state)
 {
+    (void)direction;
     static const char flat[] = "conv2d_winograd_filter", deep[] = "conv2d_winograd_filter_deep";
     const struct layout l = lay_out(a, tile, &ctx->info);
     char options[64];
@@ -244,33 +257,9 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
                        clg__arg_int(op->accumulate));
 }
 
-/* The functions of one tile size, for the table. */
+/* The algorithms of one tile size, for the tables. */
 #define WINOGRAD(name, tile)                                                                       \
-    static bool name##_supports(const struct conv2d_args *a, clg_conv2d_direction direction,       \
-                                const clg_device_info *device, const char **why_not)               \
-    {                                                                                              \
-        (void)direction;                                                                           \
-        return supports(a, tile, device, why_not);                                                 \
-    }                                                                                              \
-    static size_t name##_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,    \
-                                   const clg_device_info *device)                                  \
-    {                                                                                              \
-        (void)direction;                                                                           \
-        struct layout l = lay_out(a, tile, device);                                                \
-        return (partial_floats(&l) + points_floats(&l)) * sizeof(float);                           \
-    }                                                                                              \
-    static double name##_cost(const struct conv2d_args *a, clg_conv2d_direction direction,         \
-                              const clg_device_info *device)                                       \
-    {                                                                                              \
-        (void)direction;                                                                           \
-        return lay_out(a, tile, device).seconds;                                                   \
-    }                                                                                              \
-    static clg_status name##_prepare(clg_context *ctx, const struct conv2d_args *a,                \
-                                     clg_conv2d_direction direction, void **state)                 \
-    {                                                                                              \
-        (void)direction;                                                                           \
-        return prepare(ctx, a, tile, state);                                                       \
-    }                                                                                              \
+    CLG__WINOGRAD_FUNCTIONS(name, tile)                                                            \
     CLG__CONV2D_ALGORITHM(name, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = false)
 
 WINOGRAD(winograd4, 4);

@@ -5,7 +5,7 @@
  * and the rotated filter. Source: Lavin and Gray, "Fast algorithms for convolutional neural
  * networks", 2016.
  */
-#include "ops/conv2d_problem.h"
+#include "ops/conv2d_winograd.h"
 
 #include <stdio.h>
 
@@ -120,6 +120,12 @@ static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction
     *why_not = "a matrix of 2^31 elements or more";
     return (int64_t)l.args.c * l.args.k <= INT32_MAX &&
            (int64_t)(l.args.c > l.args.k ? l.args.c : l.args.k) * l.chunk <= INT32_MAX;
+}
+
+static size_t workspace(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                        const clg_device_info *device)
+{
+    return lay_out(a, direction, tile, device).end;
 }
 
 /* The products, and what the passes move: every matrix once each way, every tensor once, tiles of
@@ -239,28 +245,9 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     return CLG_OK;
 }
 
-/* The functions of one tile size, for the table. */
+/* The algorithms of one tile size, for the tables. */
 #define WINOGRAD(name, tile)                                                                       \
-    static bool name##_supports(const struct conv2d_args *a, clg_conv2d_direction direction,       \
-                                const clg_device_info *device, const char **why_not)               \
-    {                                                                                              \
-        return supports(a, direction, tile, device, why_not);                                      \
-    }                                                                                              \
-    static size_t name##_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,    \
-                                   const clg_device_info *device)                                  \
-    {                                                                                              \
-        return lay_out(a, direction, tile, device).end;                                            \
-    }                                                                                              \
-    static double name##_cost(const struct conv2d_args *a, clg_conv2d_direction direction,         \
-                              const clg_device_info *device)                                       \
-    {                                                                                              \
-        return cost(a, direction, tile, device);                                                   \
-    }                                                                                              \
-    static clg_status name##_prepare(clg_context *ctx, const struct conv2d_args *a,                \
-                                     clg_conv2d_direction direction, void **state)                 \
-    {                                                                                              \
-        return prepare(ctx, a, direction, tile, state);                                            \
-    }                                                                                              \
+    CLG__WINOGRAD_FUNCTIONS(name, tile)                                                            \
     CLG__CONV2D_ALGORITHM_OWNING(name, forward, CLG_CONV2D_FORWARD, .exact = false,                \
                                  .fuses_relu = true);                                              \
     CLG__CONV2D_ALGORITHM_OWNING(name, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = false)
