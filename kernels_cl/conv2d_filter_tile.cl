@@ -68,8 +68,9 @@ void add_tile(__local float *rest, __local const float *x, __local const float *
 }
 
 /* Adds a chunk to the sums of one block of filters. */
-void add_block(__local float *rest, __local const float *x, __local const float *dy, int count,
-               __local const int *bands, int first_chunk, const struct conv2d_filter_tile_args *a)
+NOINLINE void add_block(__local float *rest, __local const float *x, __local const float *dy,
+                        int count, __local const int *bands, int first_chunk,
+                        const struct conv2d_filter_tile_args *a)
 {
     const int joined = a->taps_at_once > 1;
     const int tile_size = a->chunk * a->patch_rows * a->columns * 16;
@@ -90,8 +91,8 @@ void add_block(__local float *rest, __local const float *x, __local const float 
 
 /* 16 floats of each of `columns` pixels from column `first` on, zeros outside of the row and, in
  * place of what may be behind x, after `there` elements of it. */
-void fetch_cells(__local float *to, __global const float *row, int columns, int first, int w,
-                 int pitch, long there)
+NOINLINE void fetch_cells(__local float *to, __global const float *row, int columns, int first,
+                          int w, int pitch, long there)
 {
     const int before = clamp(-first, 0, columns);
     const int end = clamp(w - first, before, columns);
@@ -109,8 +110,8 @@ void fetch_cells(__local float *to, __global const float *row, int columns, int 
 }
 
 /* Copies the x of one band: one tile's channels after the other, or all if taps are joined. */
-void fetch_x(__local float *to, __global const float *x, int n, int first_row, int rows,
-             int first_channel, const struct conv2d_filter_tile_args *a)
+NOINLINE void fetch_x(__local float *to, __global const float *x, int n, int first_row, int rows,
+                      int first_channel, const struct conv2d_filter_tile_args *a)
 {
     const int tile_size = a->chunk * a->patch_rows * a->columns * 16;
     const int patch_rows = (rows - 1) * a->jump + a->r;
@@ -135,8 +136,9 @@ void fetch_x(__local float *to, __global const float *x, int n, int first_row, i
 /* dw[k][c][tap] of some blocks of filters and some channels = the sum of their slices, or added
  * to it: 16 filters by 16 elements at a time through registers. For local and global sums. */
 #define DEFINE_WRITE(name, space)                                                                  \
-    void name(__global float *dw, space const float *sums, ulong slice_size, int slices,           \
-              int filters, int channels, int accumulate, const struct conv2d_filter_tile_args *a)  \
+    NOINLINE void name(__global float *dw, space const float *sums, ulong slice_size, int slices,  \
+                       int filters, int channels, int accumulate,                                  \
+                       const struct conv2d_filter_tile_args *a)                                    \
     {                                                                                              \
         const int taps = a->r * a->s, count = channels * taps, joined = a->taps_at_once > 1;       \
         for (int k = 0; k < filters; k += 16) {                                                    \
@@ -172,8 +174,9 @@ DEFINE_WRITE(write_local, __local)
 DEFINE_WRITE(write_global, __global)
 
 /* Adds the pixels of a chunk's dy, or what there is of it, to the bias's sums of one block. */
-void add_bias(__local float *rest, __local const float *dy, int count, __local const int *bands,
-              int first_chunk, const struct conv2d_filter_tile_args *a)
+NOINLINE void add_bias(__local float *rest, __local const float *dy, int count,
+                       __local const int *bands, int first_chunk,
+                       const struct conv2d_filter_tile_args *a)
 {
     for (int v = 0; v < KV; v++) {
         float16 even = 0.0f, odd = 0.0f;

@@ -12,7 +12,7 @@
 #include "lanes.clh"
 #include "transpose.clh"
 
-void place_taps(__local int *places, const struct conv2d_pack_args *a)
+NOINLINE void place_taps(__local int *places, const struct conv2d_pack_args *a)
 {
     for (int i = 0; i < a->r * a->s; i++)
         places[i] = -1;
@@ -24,8 +24,9 @@ void place_taps(__local int *places, const struct conv2d_pack_args *a)
 
 /* Packs `count` elements from `from` on of each of `there` outputs; the first one is tap 0 of a
  * term that goes to `to`. Elements from `limit` on do not exist. */
-void pack_run(__global float *to, __global const float *from, int count, int there, long limit,
-              int tap_pitch, __local const int *places, const struct conv2d_pack_args *a)
+NOINLINE void pack_run(__global float *to, __global const float *from, int count, int there,
+                       long limit, int tap_pitch, __local const int *places,
+                       const struct conv2d_pack_args *a)
 {
     const int all_taps = a->r * a->s;
     int tap = 0;

@@ -29,8 +29,8 @@
 
 /* The taps of each pair of phases, [channel][tap][KB], one pair behind the other; zeros behind the
  * last result channel. */
-void fetch_taps(__local float *to, __global const float *filter, int channels, int there,
-                const struct conv2d_rows_args *a)
+NOINLINE void fetch_taps(__local float *to, __global const float *filter, int channels, int there,
+                         const struct conv2d_rows_args *a)
 {
     for (int phase = 0; phase < a->phases_h * a->phases_w; phase++) {
         const struct conv2d_phase v = a->rows[phase / a->phases_w];
@@ -124,8 +124,8 @@ void make_tile(__local float *sums, __global float *y, __global const float *bia
 }
 
 /* One row of one result channel from its phases' sums, `apart` floats one behind the other. */
-void write_row(__global float *y, __local const float *sums, int apart, float b, int accumulate,
-               const struct conv2d_rows_args *a)
+NOINLINE void write_row(__global float *y, __local const float *sums, int apart, float b,
+                        int accumulate, const struct conv2d_rows_args *a)
 {
     const int step = a->phases_w * a->out_w;
     for (int phase = 0; phase < a->phases_w; phase++, sums += apart, y += a->out_w) {
@@ -165,9 +165,9 @@ void write_pixels(__global float *y, __global const float *bias, __local const f
 }
 
 /* The rows of a group. */
-void write_rows(__global float *y, __global const float *bias, __local const float *sums,
-                __local float *scratch, int first_row, int has_bias, int accumulate,
-                const struct conv2d_rows_args *a)
+NOINLINE void write_rows(__global float *y, __global const float *bias, __local const float *sums,
+                         __local float *scratch, int first_row, int has_bias, int accumulate,
+                         const struct conv2d_rows_args *a)
 {
     const int apart = a->group_rows * a->width; /* of two phases */
     const int channel = a->phases_h * a->phases_w * apart;
@@ -226,10 +226,10 @@ void make_phase(__local float *sums, __global float *y, __global const float *bi
 }
 
 /* All tiles of some input channels for KB result channels; `taps` are theirs. */
-void make_block(__local float *sums, __global float *y, __global const float *bias,
-                __local const float *patch, __local const float *taps, __local const int *places,
-                int channels, int begin, int first_row, const struct target *target,
-                const struct conv2d_rows_args *a)
+NOINLINE void make_block(__local float *sums, __global float *y, __global const float *bias,
+                         __local const float *patch, __local const float *taps,
+                         __local const int *places, int channels, int begin, int first_row,
+                         const struct target *target, const struct conv2d_rows_args *a)
 {
     const int direct = a->chunk >= a->c && a->out_w == 1 && a->phases_h * a->phases_w == 1;
     for (int phase = 0; phase < a->phases_h * a->phases_w; phase++) {

@@ -17,7 +17,7 @@
 
 #define UNROLL(n) __attribute__((opencl_unroll_hint(n)))
 
-void clear(__local float *to, int count)
+NOINLINE void clear(__local float *to, int count)
 {
     for (int i = 0; i < count; i += 16)
         *(__local vector_anywhere *)(to + i) = 0.0f;
@@ -99,9 +99,10 @@ void add_bias(__local float16 *rest, __local const float *dy, int begin,
 }
 
 /* One chunk: its dy and x to local memory, and all tiles. */
-void add_chunk(__local float16 *rests, __local float *patch, __local float *gradient,
-               __local const int *places, __global const float *x, __global const float *dy,
-               int chunk, int begin, const struct conv2d_rows_filter_args *f)
+NOINLINE void add_chunk(__local float16 *rests, __local float *patch, __local float *gradient,
+                        __local const int *places, __global const float *x,
+                        __global const float *dy, int chunk, int begin,
+                        const struct conv2d_rows_filter_args *f)
 {
     const struct conv2d_rows_args *a = &f->rows;
     const int n = chunk / f->chunks_per_image;
@@ -130,8 +131,8 @@ void add_chunk(__local float16 *rests, __local float *patch, __local float *grad
 }
 
 /* dw and db of a slice, or added to what is there. */
-void write_sums(__global float *dw, __global float *db, __local const float16 *rests,
-                int wants_bias, int accumulate, const struct conv2d_rows_filter_args *f)
+NOINLINE void write_sums(__global float *dw, __global float *db, __local const float16 *rests,
+                         int wants_bias, int accumulate, const struct conv2d_rows_filter_args *f)
 {
     const struct conv2d_rows_args *a = &f->rows;
     const int taps = a->rows[0].taps * a->columns[0].taps;

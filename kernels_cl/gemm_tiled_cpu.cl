@@ -82,39 +82,33 @@ void sum_rows(__global float *sums, __global const float *a, const int rows, con
     }
 }
 
-__attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void gemm_tiled_cpu(OUT(float, c), IN(float, a), IN(float, b), IN(float, bias),
-                             const struct gemm_args g, const long stride_a, const long stride_b,
-                             const long stride_c, OUT(float, sums_a), __local float16 *panel)
+/* The block of a group for the terms [start, end). `bias`: from its first column, or row, on;
+ * `edge`: a tile that is not stored as it is; `sums_a`: null if they are not wanted. */
+NOINLINE void make_block(__global float *to, __global const float *a, __global const float *b,
+                         __global const float *bias, __global float *sums_a,
+                         __local float16 *panel, __local float16 *edge, const int rows,
+                         const int columns, const int start, const int end,
+                         const struct gemm_args *args)
 {
-    __local float16 edge[ROWS * VECTORS]; /* a tile that is not stored as it is */
-    const int z = get_group_id(2), batch = z / g.slices, slice = z - batch * g.slices;
-    const int column = get_group_id(0) * COLUMNS, row = get_group_id(1) * g.rows_per_group;
-    const int columns = min(COLUMNS, g.n - column), rows = min(g.rows_per_group, g.m - row);
+    const struct gemm_args g = *args;
     const int row_step = g.transpose_a ? 1 : g.lda, depth_step = g.transpose_a ? g.lda : 1;
-    __global const float *from_a = AT(a) + batch * stride_a + row * row_step;
-    __global const float *from_b =
-        AT(b) + batch * stride_b + column * (g.transpose_b ? g.ldb : 1);
-    __global float *to = AT(c) + z * stride_c + row * g.ldc + column;
-    const int start = slice * g.span, end = min(g.k, start + g.span);
     for (int k = start; k < end; k += g.depth) {
         const int depth = min(g.depth, end - k), keep = g.accumulate || k > start;
         const int bias_kind = k == start ? g.bias : 0;
         const int last = g.relu && k + depth == end, relu = last && !keep;
         const int late_relu = last && keep; /* it comes after what is in C is added */
         if (g.transpose_b)
-            pack_columns(panel, from_b + k, g.ldb, depth, columns);
+            pack_columns(panel, b + k, g.ldb, depth, columns);
         else
-            pack_rows(panel, from_b + k * g.ldb, g.ldb, depth, columns);
-        if (g.sums && get_group_id(0) == 0)
-            sum_rows(AT(sums_a) + row, from_a + k * depth_step, rows, row_step, depth, depth_step,
-                     keep);
+            pack_rows(panel, b + k * g.ldb, g.ldb, depth, columns);
+        if (sums_a)
+            sum_rows(sums_a, a + k * depth_step, rows, row_step, depth, depth_step, keep);
         for (int r = 0; r < rows; r += ROWS) {
             __global const float *from[ROWS];
             float16 sums[ROWS][VECTORS];
             UNROLL_ROWS for (int i = 0; i < ROWS; i++) {
                 /* Rows behind the last one repeat it and are not stored. */
-                from[i] = from_a + k * depth_step + min(r + i, rows - 1) * row_step;
+                from[i] = a + k * depth_step + min(r + i, rows - 1) * row_step;
                 UNROLL_VECTORS for (int v = 0; v < VECTORS; v++)
                     sums[i][v] = 0.0f;
             }
@@ -131,15 +125,14 @@ __kernel void gemm_tiled_cpu(OUT(float, c), IN(float, a), IN(float, b), IN(float
                     sums[i][v] *= g.alpha;
             if (bias_kind == GEMM_BIAS_COLUMNS)
                 UNROLL_VECTORS for (int v = 0; v < VECTORS; v++) {
-                    const float16 term =
-                        load_lanes(AT(bias) + column + 16 * v, columns - 16 * v);
+                    const float16 term = load_lanes(bias + 16 * v, columns - 16 * v);
                     UNROLL_ROWS for (int i = 0; i < ROWS; i++)
                         sums[i][v] += term;
                 }
             if (bias_kind == GEMM_BIAS_ROWS)
                 UNROLL_ROWS for (int i = 0; i < ROWS; i++)
                     UNROLL_VECTORS for (int v = 0; v < VECTORS; v++)
-                        sums[i][v] += AT(bias)[row + min(r + i, rows - 1)];
+                        sums[i][v] += bias[min(r + i, rows - 1)];
             if (relu)
                 UNROLL_ROWS for (int i = 0; i < ROWS; i++)
                     UNROLL_VECTORS for (int v = 0; v < VECTORS; v++)
@@ -166,4 +159,22 @@ __kernel void gemm_tiled_cpu(OUT(float, c), IN(float, a), IN(float, b), IN(float
                 }
         }
     }
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void gemm_tiled_cpu(OUT(float, c), IN(float, a), IN(float, b), IN(float, bias),
+                             const struct gemm_args g, const long stride_a, const long stride_b,
+                             const long stride_c, OUT(float, sums_a), __local float16 *panel)
+{
+    __local float16 edge[ROWS * VECTORS];
+    const int z = get_group_id(2), batch = z / g.slices, slice = z - batch * g.slices;
+    const int column = get_group_id(0) * COLUMNS, row = get_group_id(1) * g.rows_per_group;
+    const int columns = min(COLUMNS, g.n - column), rows = min(g.rows_per_group, g.m - row);
+    const int start = slice * g.span, end = min(g.k, start + g.span);
+    make_block(AT(c) + z * stride_c + row * g.ldc + column,
+               AT(a) + batch * stride_a + row * (g.transpose_a ? 1 : g.lda),
+               AT(b) + batch * stride_b + column * (g.transpose_b ? g.ldb : 1),
+               AT(bias) + (g.bias == GEMM_BIAS_ROWS ? row : column),
+               g.sums && column == 0 ? AT(sums_a) + row : 0, panel, edge, rows, columns, start,
+               end, &g);
 }
