@@ -164,8 +164,8 @@ NOINLINE void fetch_x(__local float *to, __global const float *x, int n, int fir
                 TRANSPOSE_16(rows, scratch)                                                        \
                 UNROLL_16 for (int i = 0; i < 16; i++)                                             \
                     if (k + i < filters)                                                           \
-                        store_lanes(dw + (k + i) * a->c * taps + done, rows[i], count - done,      \
-                                    accumulate);                                                   \
+                        store_mostly(dw + (k + i) * a->c * taps + done, rows[i], count - done,     \
+                                     accumulate);                                                  \
             }                                                                                      \
         }                                                                                          \
     }
@@ -248,7 +248,7 @@ __kernel void conv2d_filter_tile(OUT(float, result), OUT(float, db), IN(float, x
         write_local(AT(result) + (k * a.c + c) * taps, rests, 0, 1, filters, channels, accumulate,
                     &a);
         for (int i = 0; sums_bias && i < filters; i += 16)
-            store_lanes(AT(db) + k + i, vload16(0, biases + i), filters - i, accumulate);
+            store_mostly(AT(db) + k + i, vload16(0, biases + i), filters - i, accumulate);
         return;
     }
     const ulong group = get_group_id(1) * get_num_groups(0) + get_group_id(0);
@@ -282,6 +282,6 @@ __kernel void conv2d_filter_join(OUT(float, dw), OUT(float, db), IN(float, parti
         float16 sum = 0.0f;
         for (int slice = 0; slice < slices; slice++)
             sum += vload16(0, AT(partial) + bias_sums(slices, slice, &a) + k);
-        store_lanes(AT(db) + k, sum, filters, accumulate);
+        store_mostly(AT(db) + k, sum, filters, accumulate);
     }
 }

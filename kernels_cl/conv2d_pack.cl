@@ -38,7 +38,7 @@ NOINLINE void pack_run(__global float *to, __global const float *from, int count
                 rows[i] = vload16(0, from + i * a->output_stride + done);
         } else {
             UNROLL_16 for (int i = 0; i < 16; i++)
-                rows[i] = i < there ? load_lanes(from + i * a->output_stride + done,
+                rows[i] = i < there ? load_mostly(from + i * a->output_stride + done,
                                                  min(16L, limit - i * a->output_stride - done))
                                     : (float16)(0.0f);
         }

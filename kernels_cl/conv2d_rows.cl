@@ -68,6 +68,20 @@ float16 finish(float16 value, int relu)
     return relu ? (value < 0.0f ? 0.0f : value) : value; /* a NaN stays one */
 }
 
+/* Stores what exists of a tile. */
+NOINLINE void store_some(__global float *y, __global const float *bias, const float16 *sums,
+                         const struct tile *t, const struct target *to)
+{
+    for (int k = 0; k < min(KB, to->there); k++) {
+        const float b = to->has_bias ? bias[k] : 0.0f;
+        for (int r = 0; r < min(VR, to->rows); r++)
+            for (int v = 0; v < VC; v++)
+                store_mostly(y + k * to->channel + r * to->row + v * APART(t),
+                             finish(sums[(k * VR + r) * VC + v] + b, to->relu),
+                             to->columns - v * APART(t), to->accumulate);
+    }
+}
+
 /* Adds `channels` input channels to a tile's sums. */
 void make_tile(__local float *sums, __global float *y, __global const float *bias,
                __local const float *patch, __local const float *taps, __local const int *places,
@@ -108,19 +122,32 @@ void make_tile(__local float *sums, __global float *y, __global const float *bia
 #endif
         }
     }
-    UNROLL(KB) for (int k = 0; k < KB; k++) {
-        const float b = direct && to->has_bias && k < to->there ? bias[k] : 0.0f;
-        UNROLL(VR) for (int r = 0; r < VR; r++)
-            UNROLL(VC) for (int v = 0; v < VC; v++) {
-                if (!direct)
-                    *(__local vector_anywhere *)(sums + k * t->sums_channel + r * t->sums_row +
-                                                 v * APART(t)) = sum[k][r][v];
-                else if (k < to->there && r < to->rows)
-                    store_lanes(y + k * to->channel + r * to->row + v * APART(t),
-                                finish(sum[k][r][v] + b, to->relu), to->columns - v * APART(t),
-                                to->accumulate);
-            }
+    if (!direct) {
+        UNROLL(KB) for (int k = 0; k < KB; k++)
+            UNROLL(VR) for (int r = 0; r < VR; r++)
+                UNROLL(VC) for (int v = 0; v < VC; v++)
+                    store_local_16(sums + k * t->sums_channel + r * t->sums_row + v * APART(t),
+                                   sum[k][r][v]);
+        return;
     }
+    const int whole = to->there >= KB && to->rows >= VR && !to->accumulate &&
+                      to->columns >= (VC - 1) * APART(t) + 16;
+    if (whole) {
+        UNROLL(KB) for (int k = 0; k < KB; k++) {
+            const float b = to->has_bias ? bias[k] : 0.0f;
+            UNROLL(VR) for (int r = 0; r < VR; r++)
+                UNROLL(VC) for (int v = 0; v < VC; v++)
+                    store_16(y + k * to->channel + r * to->row + v * APART(t),
+                             finish(sum[k][r][v] + b, to->relu));
+        }
+        return;
+    }
+    float16 kept[KB * VR * VC];
+    UNROLL(KB) for (int k = 0; k < KB; k++)
+        UNROLL(VR) for (int r = 0; r < VR; r++)
+            UNROLL(VC) for (int v = 0; v < VC; v++)
+                kept[(k * VR + r) * VC + v] = sum[k][r][v];
+    store_some(y, bias, kept, t, to);
 }
 
 /* One row of one result channel from its phases' sums, `apart` floats one behind the other. */
@@ -133,7 +160,7 @@ NOINLINE void write_row(__global float *y, __local const float *sums, int apart,
         int i = 0;
         if (step == 1)
             for (; i < count; i += 16)
-                store_lanes(y + i, finish(vload16(0, sums + i) + b, a->relu), count - i,
+                store_mostly(y + i, finish(vload16(0, sums + i) + b, a->relu), count - i,
                             accumulate);
         for (; i < count; i++) {
             const float value = sums[i] + b, kept = a->relu && value < 0.0f ? 0.0f : value;

@@ -61,7 +61,7 @@ void add_tile(__global float *y, __local const float *patch, __local float *rest
     float16 sums[PX][KV], bias[KV];
     UNROLL_V for (int v = 0; v < KV; v++)
         bias[v] = pass->has_bias
-                      ? load_lanes(pass->bias + pass->k + v * 16, a->k - pass->k - v * 16)
+                      ? load_mostly(pass->bias + pass->k + v * 16, a->k - pass->k - v * 16)
                       : (float16)(0.0f);
     UNROLL_P for (int i = 0; i < PX; i++)
         UNROLL_V for (int v = 0; v < KV; v++)
@@ -106,11 +106,14 @@ void add_tile(__global float *y, __local const float *patch, __local float *rest
             UNROLL_V for (int v = 0; v < KV; v++)
                 store_16(y + i * a->out_column + v * 16, sums[i][v]);
     } else {
+        float16 kept[PX * KV];
         UNROLL_P for (int i = 0; i < PX; i++)
             UNROLL_V for (int v = 0; v < KV; v++)
-                if (pass->k + v * 16 < a->k && i >= begin && i < end)
-                    store_lanes(y + i * a->out_column + v * 16, sums[i][v],
-                                a->k - pass->k - v * 16, pass->accumulate);
+                kept[i * KV + v] = sums[i][v];
+        for (int i = max(begin, 0); i < min(end, PX); i++)
+            for (int v = 0; v < KV && pass->k + v * 16 < a->k; v++)
+                store_mostly(y + i * a->out_column + v * 16, kept[i * KV + v],
+                             a->k - pass->k - v * 16, pass->accumulate);
     }
 }
 

@@ -41,7 +41,7 @@ void pack_rows(__local float16 *panel, __global const float *b, const int ld, co
 {
     for (int d = 0; d < depth; d++)
         UNROLL_VECTORS for (int v = 0; v < VECTORS; v++)
-            panel[d * VECTORS + v] = load_lanes(b + d * ld + 16 * v, columns - 16 * v);
+            panel[d * VECTORS + v] = load_mostly(b + d * ld + 16 * v, columns - 16 * v);
 }
 
 /* panel[d][j] = b[j ld + d] for d < depth, j < columns; behind them are values of no meaning. */
@@ -71,8 +71,8 @@ void sum_rows(__global float *sums, __global const float *a, const int rows, con
         for (; i < rows; i += 16) {
             float16 total = 0.0f;
             for (int d = 0; d < depth; d++)
-                total += load_lanes(a + i + d * depth_step, rows - i);
-            store_lanes(sums + i, total, rows - i, keep);
+                total += load_mostly(a + i + d * depth_step, rows - i);
+            store_mostly(sums + i, total, rows - i, keep);
         }
     for (; i < rows; i++) {
         float total = 0.0f;
@@ -125,7 +125,7 @@ NOINLINE void make_block(__global float *to, __global const float *a, __global c
                     sums[i][v] *= g.alpha;
             if (bias_kind == GEMM_BIAS_COLUMNS)
                 UNROLL_VECTORS for (int v = 0; v < VECTORS; v++) {
-                    const float16 term = load_lanes(bias + 16 * v, columns - 16 * v);
+                    const float16 term = load_mostly(bias + 16 * v, columns - 16 * v);
                     UNROLL_ROWS for (int i = 0; i < ROWS; i++)
                         sums[i][v] += term;
                 }
@@ -141,7 +141,7 @@ NOINLINE void make_block(__global float *to, __global const float *a, __global c
             if (r + ROWS <= rows && columns == COLUMNS && !late_relu) {
                 UNROLL_ROWS for (int i = 0; i < ROWS; i++)
                     UNROLL_VECTORS for (int v = 0; v < VECTORS; v++)
-                        store_lanes(tile + i * g.ldc + 16 * v, sums[i][v], 16, keep);
+                        store_mostly(tile + i * g.ldc + 16 * v, sums[i][v], 16, keep);
                 continue;
             }
             UNROLL_ROWS for (int i = 0; i < ROWS; i++)
@@ -152,10 +152,10 @@ NOINLINE void make_block(__global float *to, __global const float *a, __global c
                     __global float *at = tile + i * g.ldc + 16 * v;
                     float16 value = edge[i * VECTORS + v];
                     if (late_relu) {
-                        value += load_lanes(at, columns - 16 * v);
+                        value += load_mostly(at, columns - 16 * v);
                         value = value < 0.0f ? 0.0f : value;
                     }
-                    store_lanes(at, value, columns - 16 * v, keep && !late_relu);
+                    store_mostly(at, value, columns - 16 * v, keep && !late_relu);
                 }
         }
     }

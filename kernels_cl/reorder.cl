@@ -30,10 +30,10 @@ void move_part(__global float *y, __global const float *x, int rows, int columns
 {
     float16 block[16], scratch[16];
     UNROLL_16 for (int i = 0; i < 16; i++) block[i] =
-        i < num_rows ? load_lanes(x + columns * i, left_x - columns * i) : (float16)0.0f;
+        i < num_rows ? load_mostly(x + columns * i, left_x - columns * i) : (float16)0.0f;
     TRANSPOSE_16(block, scratch)
     UNROLL_16 for (int i = 0; i < 16; i++) if (i < num_columns)
-        store_lanes(y + rows * i, block[i], left_y - rows * i, 0);
+        store_mostly(y + rows * i, block[i], left_y - rows * i, 0);
 }
 
 /* Region (i, j) has region_rows rows, region_columns columns of x, both multiples of 16; the last
