@@ -96,8 +96,9 @@ int2 shared_taps(const struct gradients *g, int p, int q, const struct taps taps
 
 /* Row p of windows. Returns where y is a NaN; these windows give when `nan` is set, the others
  * when it is not. */
-INLINE int16 give_row(const struct gradients *g, int p, const int nan)
+NOINLINE int16 give_row(const struct gradients *gradients, int p, const int nan)
 {
+    const struct gradients copy = *gradients, *g = &copy; /* stays in registers */
     const int channels = (int)g->of_x.inner.by, end = g->part.channels.end;
     const int row = (g->part.plane * (int)g->of_y.h.by + p) * (int)g->of_y.w.by;
     int16 nans = 0;
@@ -153,8 +154,9 @@ INLINE void share_tap(const struct gradients *g, int pixel, int at, float factor
 }
 
 /* Row p of windows of averages. */
-INLINE void share_row(const struct gradients *g, int p)
+NOINLINE void share_row(const struct gradients *gradients, int p)
 {
+    const struct gradients copy = *gradients, *g = &copy; /* stays in registers */
     const int row = (g->part.plane * (int)g->of_y.h.by + p) * (int)g->of_y.w.by;
     for (int q = 0; q < (int)g->of_y.w.by; q++) {
         const struct taps taps = taps_of(g->part.plane, p, q, g->of_x, g->window);
@@ -191,7 +193,7 @@ int reach_of(int windows, int size, const struct axis axis)
 }
 
 /* Zeros where nothing will be stored. */
-void clear_rest(const struct gradients *g)
+NOINLINE void clear_rest(const struct gradients *g)
 {
     const int channels = (int)g->of_x.inner.by, row = (int)g->of_x.w.by * channels;
     const int rows = g->once ? reach_of((int)g->of_y.h.by, (int)g->of_x.h.by, g->window.h) : 0;

@@ -10,6 +10,7 @@ enum {
     CPU_GROUPS_A_UNIT = 16, /* enough to keep the units evenly busy */
     CPU_MIN_DEPTH = 64,
     CPU_MAX_DEPTH = 256,
+    OTHER_PROGRAM_CYCLES = 8000, /* what it must save, as each tile is a program to compile */
     GPU_TILE = 64,
     GPU_SMALL_TILE = 32,
     GPU_MICRO = 4, /* MICRO in gemm_tiled_gpu.cl */
@@ -93,7 +94,8 @@ static struct clg__gemm_tiling cpu_tiling(const struct clg__gemm_problem *p,
                cpu_local_bytes(t.vectors, t.depth) > device->local_memory / 2)
             t.depth /= 2;
         choose_rows(p, (int)device->compute_units, &t);
-        if (t.cycles < best.cycles)
+        const bool common = best.tile_rows == cpu_tiles[0].rows;
+        if (t.cycles < best.cycles - (common ? OTHER_PROGRAM_CYCLES : 0))
             best = t;
     }
     return best;
