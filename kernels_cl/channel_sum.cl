@@ -8,6 +8,7 @@
  */
 #include "common.clh"
 #include "elements.clh"
+#include "shuffles.clh"
 
 #ifndef CHUNK
 #define CHUNK 1024
@@ -22,8 +23,8 @@ float sum_of(__global const float *from, int count)
     float rest = 0.0f;
     for (; i < count; i++)
         rest += from[i];
-    const float4 four = sums.lo + sums.hi;
-    const float2 two = four.lo + four.hi;
+    const float4 four = FIRST_4(sums) + LAST_4(sums);
+    const float2 two = FIRST_2(four) + LAST_2(four);
     return two.x + two.y + rest;
 }
 

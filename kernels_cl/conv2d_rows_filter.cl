@@ -25,9 +25,9 @@ NOINLINE void clear(__local float *to, int count)
 
 float sum_of_lanes(float16 v)
 {
-    const float8 a = v.lo + v.hi;
-    const float4 b = a.lo + a.hi;
-    const float2 c = b.lo + b.hi;
+    const float8 a = FIRST_8(v) + LAST_8(v);
+    const float4 b = FIRST_4(a) + LAST_4(a);
+    const float2 c = FIRST_2(b) + LAST_2(b);
     return c.x + c.y;
 }
 
