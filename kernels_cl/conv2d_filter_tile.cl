@@ -133,6 +133,30 @@ NOINLINE void fetch_x(__local float *to, __global const float *x, int n, int fir
     }
 }
 
+/* Copies `count` bands from band `first` of all images on: their x from channel c on, and their dy,
+ * which is behind `dy`, of some filters. */
+NOINLINE void fetch_bands(__local float *patch, __local float *gradient, __local int *bands,
+                          __global const float *x, __global const float *dy, int first, int count,
+                          int c, int filters, const struct conv2d_filter_tile_args *a)
+{
+    const int band_size = a->rows * a->q * LANES;
+    for (int i = 0; i < count; i++) {
+        const int n = (first + i) / a->bands, band = (first + i) % a->bands;
+        /* Rows of one band share the input rows of a dilation. */
+        const int p = band / a->period * a->rows * a->period + band % a->period;
+        const int rows = clamp((a->p - p + a->period - 1) / a->period, 0, a->rows);
+        const int first_row = p * a->stride_h - a->pad_top;
+        bands[2 * i] = first_row;
+        bands[2 * i + 1] = rows;
+        for (int j = 0; j < rows; j++)
+            fetch_blocks(gradient + i * band_size + j * a->q * LANES,
+                         dy + ((n * a->p + p + j * a->period) * a->q) * a->k, a->q, a->k, filters,
+                         LANES, (filters + LANES - 1) / LANES, a->chunk * band_size);
+        if (rows > 0)
+            fetch_x(patch + i * a->patch_rows * a->columns * a->cell, x, n, first_row, rows, c, a);
+    }
+}
+
 /* dw[k][c][tap] of some blocks of filters and some channels = the sum of their slices, or added
  * to it: 16 filters by 16 elements at a time through registers. For local and global sums. */
 #define DEFINE_WRITE(name, space)                                                                  \
@@ -146,8 +170,8 @@ NOINLINE void fetch_x(__local float *to, __global const float *x, int n, int fir
                 sums + k / LANES * a->tiles * a->runs * TILE + k % LANES;                          \
             int tap = 0, channel = 0;                                                              \
             for (int done = 0; done < count; done += 16) {                                         \
-                float16 rows[16], scratch[16];                                                     \
-                UNROLL_16 for (int i = 0; i < 16; i++) {                                           \
+                float16 rows[16];                                                                  \
+                for (int i = 0; i < 16; i++) {                                                     \
                     const int run = joined ? tap / a->s : tap;                                     \
                     const int at = joined ? tap % a->s * a->channels + channel : channel;          \
                     const int tile = min(at / CT, a->tiles - 1);                                   \
@@ -161,11 +185,10 @@ NOINLINE void fetch_x(__local float *to, __global const float *x, int n, int fir
                     channel = min(channel + wrap, channels - 1);                                   \
                     tap = wrap ? 0 : tap + 1;                                                      \
                 }                                                                                  \
-                TRANSPOSE_16(rows, scratch)                                                        \
-                UNROLL_16 for (int i = 0; i < 16; i++)                                             \
-                    if (k + i < filters)                                                           \
-                        store_mostly(dw + (k + i) * a->c * taps + done, rows[i], count - done,     \
-                                     accumulate);                                                  \
+                transpose_16(rows);                                                                \
+                for (int i = 0; i < min(16, filters - k); i++)                                     \
+                    store_mostly(dw + (k + i) * a->c * taps + done, rows[i], count - done,         \
+                                 accumulate);                                                      \
             }                                                                                      \
         }                                                                                          \
     }
@@ -220,22 +243,8 @@ __kernel void conv2d_filter_tile(OUT(float, result), OUT(float, db), IN(float, x
     const int end = min(first + a.chunks_per_slice, (all_bands + a.chunk - 1) / a.chunk);
     for (int chunk = first; chunk < end; chunk++) {
         const int count = min(a.chunk, all_bands - chunk * a.chunk);
-        for (int i = 0; i < count; i++) {
-            const int n = (chunk * a.chunk + i) / a.bands, band = (chunk * a.chunk + i) % a.bands;
-            /* Rows of one band share the input rows of a dilation. */
-            const int p = band / a.period * a.rows * a.period + band % a.period;
-            const int rows = clamp((a.p - p + a.period - 1) / a.period, 0, a.rows);
-            const int first_row = p * a.stride_h - a.pad_top;
-            bands[2 * i] = first_row;
-            bands[2 * i + 1] = rows;
-            for (int j = 0; j < rows; j++)
-                fetch_blocks(gradient + i * band_size + j * a.q * LANES,
-                             AT(dy) + ((n * a.p + p + j * a.period) * a.q) * a.k + k, a.q, a.k,
-                             filters, LANES, blocks, a.chunk * band_size);
-            if (rows > 0)
-                fetch_x(patch + i * a.patch_rows * a.columns * a.cell, AT(x), n, first_row, rows,
-                        c, &a);
-        }
+        fetch_bands(patch, gradient, bands, AT(x), AT(dy) + k, chunk * a.chunk, count, c, filters,
+                    &a);
         for (int b = 0; b < blocks; b++) {
             __local const float *from = gradient + b * a.chunk * band_size;
             add_block(rests + b * block_size, patch, from, count, bands, chunk == first, &a);

@@ -31,21 +31,16 @@ NOINLINE void pack_run(__global float *to, __global const float *from, int count
     const int all_taps = a->r * a->s;
     int tap = 0;
     for (int done = 0; done < count; done += 16) {
-        float16 rows[16], scratch[16];
+        float16 rows[16];
         const int some = min(16, count - done);
-        if (there == 16 && (long)15 * a->output_stride + done + 16 <= limit) {
-            UNROLL_16 for (int i = 0; i < 16; i++)
-                rows[i] = vload16(0, from + i * a->output_stride + done);
-        } else {
-            UNROLL_16 for (int i = 0; i < 16; i++)
-                rows[i] = i < there ? load_mostly(from + i * a->output_stride + done,
-                                                 min(16L, limit - i * a->output_stride - done))
-                                    : (float16)(0.0f);
-        }
-        TRANSPOSE_16(rows, scratch)
-        UNROLL_16 for (int j = 0; j < 16; j++) {
+        for (int i = 0; i < 16; i++)
+            rows[i] = i < there ? load_mostly(from + i * a->output_stride + done,
+                                              min(16L, limit - i * a->output_stride - done))
+                                : (float16)(0.0f);
+        transpose_16(rows);
+        for (int j = 0; j < some; j++) {
             const int place = places[tap];
-            if (j < some && place >= 0)
+            if (place >= 0)
                 store_16(to + place * tap_pitch, rows[j]);
             const int next = tap + 1 == all_taps;
             tap = next ? 0 : tap + 1;

@@ -269,40 +269,51 @@ NOINLINE void make_block(__local float *sums, __global float *y, __global const 
     }
 }
 
+/* The rows from `first_row` on of the images [first_n, end_n). */
+NOINLINE void make_images(__global float *y, __global const float *x, __global const float *filter,
+                          __global const float *bias, __local float *patch, __local float *taps,
+                          __local int *places, __local float *sums, int first_row, int first_n,
+                          int end_n, int has_bias, int accumulate,
+                          const struct conv2d_rows_args *a)
+{
+    const int direct = a->chunk >= a->c && a->out_w == 1 && a->phases_h * a->phases_w == 1;
+    const int channel_floats = a->phases_h * a->phases_w * a->group_rows * a->width;
+    const int kept = a->kept_floats > 0; /* a block's filter stays for all images */
+    for (int i = 0; i < a->patch_floats; i += 16) /* padding has the same place in each chunk */
+        store_local_16(patch + i, 0.0f);
+    make_places(places, a);
+    for (int k = 0; kept && k < a->k; k += KB)
+        fetch_taps(taps + k / KB * a->kept_floats, filter + k * a->filter_k, a->c, a->k - k, a);
+    for (int n = first_n; n < end_n; n++) {
+        __global float *out = y + n * a->out_n;
+        for (int c = 0; c < a->c; c += a->chunk) {
+            const int channels = min(a->chunk, a->c - c);
+            fetch_channels(patch, x, n, c, channels, a->first_h + first_row * a->step_h, a);
+            for (int k = 0; k < a->k; k += KB) {
+                const struct target target = {a->k - k, 0,        0,       a->out_k,
+                                              a->out_h, has_bias, a->relu, accumulate};
+                __local float *filters = taps + k / KB * a->kept_floats;
+                if (!kept)
+                    fetch_taps(filters, filter + k * a->filter_k + c * a->filter_c, channels,
+                               a->k - k, a);
+                make_block(sums + k * channel_floats, out + k * a->out_k + first_row * a->out_h,
+                           bias + k, patch, filters, places, channels, c == 0, first_row, &target,
+                           a);
+            }
+        }
+        if (!direct)
+            write_rows(out, bias, sums, patch + a->patch_floats, first_row, has_bias, accumulate,
+                       a);
+    }
+}
+
 __kernel void conv2d_rows(OUT(float, y), IN(float, x), IN(float, filter), IN(float, bias),
                           const struct conv2d_rows_args a, const int has_bias,
                           const int accumulate, __local float *patch, __local float *taps,
                           __local int *places, __local float *sums)
 {
-    const int first_row = get_group_id(0) * a.group_rows;
-    const int first_n = get_group_id(1) * a.images, end_n = min(first_n + a.images, a.n);
-    const int direct = a.chunk >= a.c && a.out_w == 1 && a.phases_h * a.phases_w == 1;
-    const int channel_floats = a.phases_h * a.phases_w * a.group_rows * a.width;
-    const int kept = a.kept_floats > 0; /* a block's filter stays for all images */
-    for (int i = 0; i < a.patch_floats; i += 16) /* padding has the same place in each chunk */
-        *(__local vector_anywhere *)(patch + i) = 0.0f;
-    make_places(places, &a);
-    for (int k = 0; kept && k < a.k; k += KB)
-        fetch_taps(taps + k / KB * a.kept_floats, AT(filter) + k * a.filter_k, a.c, a.k - k, &a);
-    for (int n = first_n; n < end_n; n++) {
-        __global float *out = AT(y) + n * a.out_n;
-        for (int c = 0; c < a.c; c += a.chunk) {
-            const int channels = min(a.chunk, a.c - c);
-            fetch_channels(patch, AT(x), n, c, channels, a.first_h + first_row * a.step_h, &a);
-            for (int k = 0; k < a.k; k += KB) {
-                const struct target target = {a.k - k, 0,        0,      a.out_k,
-                                              a.out_h, has_bias, a.relu, accumulate};
-                __local float *filters = taps + k / KB * a.kept_floats;
-                if (!kept)
-                    fetch_taps(filters, AT(filter) + k * a.filter_k + c * a.filter_c, channels,
-                               a.k - k, &a);
-                make_block(sums + k * channel_floats, out + k * a.out_k + first_row * a.out_h,
-                           AT(bias) + k, patch, filters, places, channels, c == 0, first_row,
-                           &target, &a);
-            }
-        }
-        if (!direct)
-            write_rows(out, AT(bias), sums, patch + a.patch_floats, first_row, has_bias,
-                       accumulate, &a);
-    }
+    const int first_n = get_group_id(1) * a.images;
+    make_images(AT(y), AT(x), AT(filter), AT(bias), patch, taps, places, sums,
+                get_group_id(0) * a.group_rows, first_n, min(first_n + a.images, a.n), has_bias,
+                accumulate, &a);
 }

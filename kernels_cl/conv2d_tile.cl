@@ -48,9 +48,9 @@ struct pass {
 /* Adds a pass to the sums of one tile. `patch`: where tap 0 of its first pixel is, in input row
  * `row` and column `column`; `y`: where its first pixel goes. Of the pixels, [begin, end) are
  * new. */
-void add_tile(__global float *y, __local const float *patch, __local float *rest, int row,
-              int column, int begin, int end, int row_size, const struct pass *pass,
-              const struct conv2d_tile_args *a)
+NOINLINE void add_tile(__global float *y, __local const float *patch, __local float *rest, int row,
+                       int column, int begin, int end, int row_size, const struct pass *pass,
+                       const struct conv2d_tile_args *a)
 {
     const int step = a->step_w * a->cell;
     const int reach = (PX - 1) * a->step_w;
