@@ -1,5 +1,6 @@
 #include "runtime/kernel.h"
 
+#include "ops/elements.h"
 #include "runtime/context.h"
 #include "support/testing.h"
 
@@ -58,16 +59,18 @@ static void a_launch_that_the_driver_refuses_names_kernel_and_grid(void **state)
     clg_tensor *x = testing_tensor(&desc, NULL);
     struct clg__stream stream;
     OK(clg__stream_begin(&stream, testing_context(), NULL, 0));
+    const struct clg__elements elements = clg__elements_of(testing_context(), 4, 2);
+    const struct clg__arg count = clg__arg_elements(&elements);
     const struct clg__grid ragged = {1, {100}, {64}}; /* 1.2: groups divide the grid */
     FAILS(CLG_OPENCL_ERROR, "activation_forward, global 100 x 0 x 0, local 64 x 0 x 0",
-          CLG__LAUNCH(&stream, kernel, ragged, clg__arg_tensor(x), clg__arg_tensor(x),
-                      clg__arg_int(4), clg__arg_float(0)));
+          CLG__LAUNCH(&stream, kernel, ragged, clg__arg_tensor(x), clg__arg_tensor(x), count,
+                      clg__arg_float(0)));
     FAILS(CLG_OPENCL_ERROR, "activation_forward, parameter 6",
           CLG__LAUNCH(&stream, kernel, clg__grid_1d(4), clg__arg_tensor(x), clg__arg_tensor(x),
-                      clg__arg_int(4), clg__arg_float(0), clg__arg_int(1)));
-    FAILS(CLG_OPENCL_ERROR, "activation_forward, parameter 4",
+                      count, clg__arg_float(0), clg__arg_int(1)));
+    FAILS(CLG_OPENCL_ERROR, "activation_forward, parameter 5", /* drivers know a float's size */
           CLG__LAUNCH(&stream, kernel, clg__grid_1d(4), clg__arg_tensor(x), clg__arg_tensor(x),
-                      clg__arg_long(4)));
+                      count, clg__arg_long(4)));
     clg_tensor_destroy(x);
     clg__kernel_destroy(kernel);
 }
