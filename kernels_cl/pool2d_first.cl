@@ -11,7 +11,7 @@
 #include "pool2d_element.clh"
 #include "pool2d_first.clh"
 
-NOINLINE float16 largest_of(__global const float *x, const struct taps taps)
+float16 largest_of(__global const float *x, const struct taps taps)
 {
     float16 largest = -INFINITY;
     int16 nan = 0;
@@ -25,7 +25,7 @@ NOINLINE float16 largest_of(__global const float *x, const struct taps taps)
 }
 
 /* Rows are summed on their own, which keeps the rounding error of large windows small. */
-NOINLINE float16 sum_of(__global const float *x, const struct taps taps)
+float16 sum_of(__global const float *x, const struct taps taps)
 {
     float16 sum = 0.0f;
     for (int r = 0; r < taps.rows; r++) {
@@ -63,9 +63,9 @@ float value_of_run(__global const float *x, int count, const int average)
     return value;
 }
 
-NOINLINE void one(__global float *y, __global const float *x, int plane, int p, int q,
-                  const struct planes to, const struct planes from, const struct window window,
-                  const int average)
+void one(__global float *y, __global const float *x, int plane, int p, int q,
+         const struct planes to, const struct planes from, const struct window window,
+         const int average)
 {
     const struct place at = {plane, p, q, 0};
     const int row = plane * (int)to.h.by + p, out = row * (int)to.w.by + q;

@@ -12,7 +12,7 @@
 #include "pool2d_first.clh"
 #include "transpose.clh"
 
-NOINLINE void clear(__global float *dx, int count)
+void clear(__global float *dx, int count)
 {
     int i = 0;
     for (; i + 16 <= count; i += 16)
@@ -22,7 +22,7 @@ NOINLINE void clear(__global float *dx, int count)
 }
 
 /* How far from the first tap of each of 16 windows the first one that equals y is; -1: none. */
-NOINLINE int16 winners_of(__global const float *x, const float16 y, const struct taps taps)
+int16 winners_of(__global const float *x, const float16 y, const struct taps taps)
 {
     int16 winner = -1;
     for (int r = taps.rows - 1; r >= 0; r--)
@@ -34,9 +34,9 @@ NOINLINE int16 winners_of(__global const float *x, const float16 y, const struct
 }
 
 /* The gradient of one window. */
-NOINLINE void give(__global float *dx, __global const float *dy, __global const float *x,
-                   __global const float *y, int plane, int p, int q, const struct planes of_x,
-                   const struct planes of_y, const struct window window)
+void give(__global float *dx, __global const float *dy, __global const float *x,
+          __global const float *y, int plane, int p, int q, const struct planes of_x,
+          const struct planes of_y, const struct window window)
 {
     const struct place at = {plane, p, q, 0};
     const int out = index_at(at, p, q, of_y);
@@ -81,8 +81,8 @@ __kernel void max_backward(OUT(float, dx), IN(float, dy), IN(float, x), IN(float
 }
 
 /* One window's shares. */
-NOINLINE void share(__global float *dx, float dy, int plane, int p, int q,
-                    const struct planes of_x, const struct window window)
+void share(__global float *dx, float dy, int plane, int p, int q, const struct planes of_x,
+           const struct window window)
 {
     const int top = first_of(p, window.h), left = first_of(q, window.w);
     const struct range rows = taps_inside(top, (int)of_x.h.by, window.h);
@@ -96,7 +96,7 @@ NOINLINE void share(__global float *dx, float dy, int plane, int p, int q,
 }
 
 /* The shares of 16 windows. With stride 2, two columns of taps are neighbours. */
-NOINLINE void share_16(__global float *dx, const float16 value, const struct taps taps)
+void share_16(__global float *dx, const float16 value, const struct taps taps)
 {
     for (int r = 0; r < taps.rows; r++)
         for (int s = 0; s < taps.columns; s += taps.stride) {
