@@ -76,7 +76,7 @@ const size_t conv2d_num_cases = sizeof conv2d_cases / sizeof conv2d_cases[0];
 
 bool conv2d_case_fits(const struct conv2d_case *problem)
 {
-    enum { INTERPRETED_PRODUCTS = 20000 };
+    enum { INTERPRETED_PRODUCTS = 8000 };
     struct ref_conv2d ref = conv2d_case_reference(problem);
     int64_t products = ref.n * ref.k * ref_conv2d_p(&ref) * ref_conv2d_q(&ref) *
                        (ref.c / ref.groups) * ref.r * ref.s;
