@@ -94,13 +94,18 @@ class Chart(Picture):
 
 
 def label_lowest(chart, points, peak):
-    """Names what is far from the roof, once for each problem."""
-    seen = set()
+    """Names what is far from the roof, once for each problem, where there is room for a label."""
+    seen, taken = set(), []
     for p in sorted(points, key=lambda p: p["gflops"]):
-        if p["gflops"] < 0.6 * peak and p["problem"] not in seen:
-            seen.add(p["problem"])
-            chart.text(round(chart.x(p["intensity"]) + 8, 1), round(chart.y(p["gflops"]) + 4, 1),
-                       p["problem"], 10, FAINT, "start")
+        if p["gflops"] >= 0.6 * peak or p["problem"] in seen:
+            continue
+        seen.add(p["problem"])
+        x, y = chart.x(p["intensity"]) + 8, chart.y(p["gflops"]) + 4
+        while any(abs(y - other) < 11 and x < end and x + 6 * len(p["problem"]) > start
+                  for start, end, other in taken):
+            y += 11
+        taken.append((x, x + 6 * len(p["problem"]), y))
+        chart.text(round(x, 1), round(y, 1), p["problem"], 10, FAINT, "start")
 
 
 def main():
