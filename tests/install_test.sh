@@ -10,7 +10,8 @@ cmake --install "$build" --prefix "$work/first" >/dev/null
 mv "$work/first" "$work/clgrad" # an installed tree can be moved
 prefix=$work/clgrad
 
-cmake -S "$source/examples" -B "$work/examples" -DCMAKE_PREFIX_PATH="$prefix" \
+generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build/CMakeCache.txt") # make may be missing
+cmake -G "$generator" -S "$source/examples" -B "$work/examples" -DCMAKE_PREFIX_PATH="$prefix" \
     -DCMAKE_C_COMPILER="$cc" -DCMAKE_BUILD_TYPE=Release >/dev/null
 cmake --build "$work/examples" >/dev/null
 libraries=$(dirname "$(find "$prefix" -name 'libclgrad.so')")
