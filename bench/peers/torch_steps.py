@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""Whole training steps, clgrad against PyTorch on the CPU: time, first step, peak memory.
+"""Whole training steps, clgrad against PyTorch: time, first step, peak memory.
 
     bench/peers/torch_steps.py [lenet5 resnet20 resnet18] [--clgrad build/clgrad] [--threads N]
+    bench/peers/torch_steps.py --device cuda [--batch N]
+
+On the CPU, or with cuda on a GPU, on which clgrad then runs, too (CLGRAD_DEVICE); there in float32
+(TensorFloat-32 off), with cuDNN's fastest algorithms, and the memory is that of the host alone.
 
 The same networks, batches and optimizer (cross entropy, SGD with momentum) on random images. The two
 run alternately, each time in a process of its own, so that each one's peak memory is its own; of the
@@ -73,14 +77,17 @@ def make(name):
     return resnet([2, 2, 2, 2], False) if name == "resnet18" else resnet([3, 4, 6, 3], True)
 
 
-def torch_steps(name, batch, threads, channels_last):
+def torch_steps(name, batch, threads, channels_last, device):
     """In a process of its own: prints what `clgrad bench step --json` prints."""
     import torch
     _, image, classes, steps = NETS[name]
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = make(name).train()
-    x, y = torch.rand(batch, *image), torch.randint(0, classes, (batch,))
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    model = make(name).train().to(device)
+    x = torch.rand(batch, *image, device=device)
+    y = torch.randint(0, classes, (batch,), device=device)
     if channels_last:
         model, x = (t.to(memory_format=torch.channels_last) for t in (model, x))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
@@ -90,6 +97,8 @@ def torch_steps(name, batch, threads, channels_last):
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(model(x), y).backward()
         optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
     print(json.dumps({"net": name, "batch": batch, "first_ms": 1e3 * times[0],
                       "median_ms": 1e3 * statistics.median(times[3:]),
@@ -112,7 +121,8 @@ def compare(options, name):
     ours = [options.clgrad, "bench", "step", "--model", name, "--batch", str(batch), "--seconds",
             str(options.seconds), "--json"]
     theirs = [sys.executable, __file__, name, "--torch", "--batch", str(batch), "--threads",
-              str(options.threads)] + ["--channels-last"] * options.channels_last
+              str(options.threads), "--device", options.device]
+    theirs += ["--channels-last"] * options.channels_last
     rounds = [(run(ours), run(theirs)) for _ in range(options.rounds)]
     a, b = best([r[0] for r in rounds]), best([r[1] for r in rounds])
     line = {"net": name, "batch": batch, "clgrad": a, "torch": b,
@@ -132,6 +142,7 @@ def main():
     p.add_argument("--clgrad", default="build/clgrad")
     p.add_argument("--batch", type=int, help="instead of each network's own")
     p.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch")
+    p.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of PyTorch")
     p.add_argument("--channels-last", action="store_true", help="PyTorch's memory format")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--seconds", type=float, default=0.5, help="of clgrad in each round")
@@ -140,7 +151,8 @@ def main():
     options = p.parse_args()
     if options.torch:
         batch = options.batch or NETS[options.nets[0]][0]
-        torch_steps(options.nets[0], batch, options.threads, options.channels_last)
+        torch_steps(options.nets[0], batch, options.threads, options.channels_last,
+                    options.device)
         return
     if subprocess.run([sys.executable, "-c", "import torch"], stderr=subprocess.DEVNULL,
                       check=False).returncode != 0:
