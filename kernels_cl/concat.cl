@@ -8,7 +8,7 @@
 #include "elements.clh"
 
 /* The statement for every vector of the item: `from` is its index in the input, `at` in y. */
-#define EACH_PLACE(from, at, left, ...)                                                            \
+#define EACH_PLACE(from, at, left, statements)                                                     \
     const int begin = (int)get_global_id(0) * elements.own;                                        \
     const int end = min(elements.count, begin + elements.own);                                     \
     for (int i = begin; i < end;) {                                                                \
@@ -16,7 +16,7 @@
         for (int k = 0; k < run; k += LANES) {                                                     \
             const int from = i + k, at = row * pitch + start + column + k;                         \
             const int left = min(LANES, run - k);                                                  \
-            __VA_ARGS__;                                                                           \
+            statements;                                                                            \
         }                                                                                          \
         i += run;                                                                                  \
     }

@@ -8,6 +8,9 @@
  */
 #include "common.clh"
 
+/* So that a gradient has the same bits whether or not the probability is stored, too. */
+#pragma OPENCL FP_CONTRACT OFF
+
 #ifndef GROUP
 #define GROUP 64
 #endif
