@@ -72,8 +72,7 @@ void sum_lanes(vec *a, vec *b, const int lanes, __local float2 *scratch)
 void store_own(const vec value, const int first, const int own, const int lanes,
                __global float *row)
 {
-    float values[VEC];
-    STORE(value, values);
+    const float *values = (const float *)&value;
     if (LANE < lanes) {
         if (first == own)
             STORE(value, row + first);
