@@ -71,7 +71,8 @@ static clg_status init_passes(struct clg__norm *norm, const struct clg__norm_vie
 static clg_status init_batch(struct clg__norm *norm)
 {
     const struct clg__norm_problem *p = &norm->problem;
-    struct clg__norm_view view = {p->images, p->channels, p->length, p->channels_last, false};
+    struct clg__norm_view view = {p->images, p->channels, p->length, p->channels_last, false, true};
+    int64_t copies = p->channels_last ? clg__norm_pixels_a_row(norm->ctx, p->channels) : 1;
     if (p->channels_last || p->channels == 1) { /* all pixels of all images are alike */
         view.length *= view.images;
         view.images = 1;
@@ -97,6 +98,7 @@ static clg_status init_batch(struct clg__norm *norm)
                                                  .partials = (int)norm->moments.partials,
                                                  .width = 1,
                                                  .entries = 1,
+                                                 .copies = (int)copies,
                                                  .gamma_count = channels,
                                                  .count = (float)count,
                                                  .eps = p->eps,
@@ -105,7 +107,7 @@ static clg_status init_batch(struct clg__norm *norm)
     norm->join_sums_args = norm->join_moments_args;
     norm->join_sums_args.chunks = (int)norm->sums.chunks;
     norm->join_sums_args.partials = (int)norm->sums.partials;
-    CLG__TRY(init_passes(norm, &view, channels));
+    CLG__TRY(init_passes(norm, &view, (int)(copies * channels)));
     if (!p->relu)
         return CLG_OK;
     int mask = p->residual ? NORM_MASK_BY_Y : NORM_MASK_BY_X;
@@ -121,7 +123,7 @@ static clg_status init_group_moments(struct clg__norm *norm, const struct clg__n
     const struct clg__norm_problem *p = &norm->problem;
     bool contiguous = !p->channels_last || p->length == 1 || p->groups == 1;
     int width = (int)(p->channels / p->groups);
-    struct clg__norm_view runs = {norm->sets, 1, width * p->length, false, false};
+    struct clg__norm_view runs = {norm->sets, 1, width * p->length, false, false, false};
     CLG__TRY(clg__norm_stage_init(&norm->moments, norm->ctx, contiguous ? &runs : view,
                                   CLG__NORM_SUM_BY_IMAGE,
                                   contiguous ? "norm_planes" : "norm_columns",
@@ -134,6 +136,7 @@ static clg_status init_group_moments(struct clg__norm *norm, const struct clg__n
                            .partials = (int)norm->moments.partials,
                            .width = contiguous ? 1 : width,
                            .entries = width,
+                           .copies = 1,
                            .gamma_count = (int)p->channels,
                            .count = (float)((double)width * (double)p->length),
                            .eps = p->eps};
@@ -143,7 +146,8 @@ static clg_status init_group_moments(struct clg__norm *norm, const struct clg__n
 static clg_status init_group(struct clg__norm *norm)
 {
     const struct clg__norm_problem *p = &norm->problem;
-    struct clg__norm_view view = {p->images, p->channels, p->length, p->channels_last, false};
+    struct clg__norm_view view = {p->images,        p->channels, p->length,
+                                  p->channels_last, false,       false};
     int width = (int)(p->channels / p->groups);
     CLG__TRY(init_group_moments(norm, &view));
     CLG__TRY(clg__norm_stage_init(&norm->sums, norm->ctx, &view, CLG__NORM_SUM_BY_IMAGE,
@@ -152,7 +156,7 @@ static clg_status init_group(struct clg__norm *norm)
     if (p->channels_last) { /* reads saved with one column a channel */
         norm->sums.args.columns.row = (int)(p->images * p->channels);
         norm->sums.args.columns.image_step = (int)p->channels;
-        CLG__TRY(clg__norm_join_create(norm->ctx, "norm_spread", &norm->spread_saved));
+        CLG__TRY(clg__norm_join_create(norm->ctx, false, "norm_spread", &norm->spread_saved));
     } else {
         norm->sums.args.planes.row = (int)norm->sets;
         norm->sums.args.planes.image_step = (int)p->groups;
@@ -171,7 +175,7 @@ static clg_status init_rows(struct clg__norm *norm, struct clg__norm_stage *stag
                             enum clg__norm_goal goal, const char *source, const char *kernel)
 {
     const struct clg__norm_problem *p = &norm->problem;
-    struct clg__norm_view rows = {p->images, 1, p->channels, false, false};
+    struct clg__norm_view rows = {p->images, 1, p->channels, false, false, false};
     CLG__TRY(clg__norm_stage_init(stage, norm->ctx, &rows, goal, source, kernel));
     stage->args.planes.row = (int)p->images;
     stage->args.planes.eps = p->eps;
@@ -198,15 +202,15 @@ static clg_status init_parts_of_rows(struct clg__norm *norm)
     norm->join_sums_args = norm->join_moments_args;
     norm->join_sums_args.chunks = (int)norm->sums.chunks;
     norm->join_sums_args.partials = (int)norm->sums.partials;
-    norm->join_sums_args.entries = 1;
+    norm->join_sums_args.entries = norm->join_sums_args.copies = 1;
     return CLG_OK;
 }
 
 static clg_status init_layer(struct clg__norm *norm)
 {
     const struct clg__norm_problem *p = &norm->problem;
-    struct clg__norm_view rows = {p->images, 1, p->channels, false, false};
-    struct clg__norm_view columns = {1, p->channels, p->images, true, true};
+    struct clg__norm_view rows = {p->images, 1, p->channels, false, false, false};
+    struct clg__norm_view columns = {1, p->channels, p->images, true, true, false};
     CLG__TRY(clg__norm_stage_init(&norm->column_sums, norm->ctx, &columns,
                                   CLG__NORM_SUM_OVER_IMAGES, "norm_columns", "norm_column_sums"));
     norm->column_sums.args.columns.row = (int)p->images;
@@ -235,7 +239,7 @@ static void lay_out_workspace(struct clg__norm *norm)
     size_t entries = (size_t)sums->sets * (size_t)sums->entries;
     bool spread = norm->spread_saved || p->kind == CLG__NORM_BATCH;
     norm->coefficients = partial * 4;
-    norm->spread = norm->coefficients + COEFFICIENT_ROWS * entries * 4;
+    norm->spread = norm->coefficients + COEFFICIENT_ROWS * entries * (size_t)sums->copies * 4;
     norm->workspace = norm->spread + (spread ? SAVED_ROWS * entries * 4 : 0);
 }
 
@@ -251,13 +255,15 @@ clg_status clg__norm_init(struct clg__norm *norm, clg_context *ctx,
     norm->saved_desc = clg_desc_2d(SAVED_ROWS, norm->sets);
     CLG__TRY(clg_tensor_create(ctx, &norm->saved_desc, &norm->saved));
     CLG__TRY(init_kind[problem->kind](norm));
+    bool channels = problem->kind == CLG__NORM_BATCH;
     if (!norm->whole_rows) {
-        CLG__TRY(clg__norm_join_create(ctx, "norm_join_moments", &norm->join_moments));
-        CLG__TRY(clg__norm_join_create(ctx, "norm_join_sums", &norm->join_sums));
+        CLG__TRY(clg__norm_join_create(ctx, channels, "norm_join_moments", &norm->join_moments));
+        CLG__TRY(clg__norm_join_create(ctx, channels, "norm_join_sums", &norm->join_sums));
     }
-    CLG__TRY(clg__norm_join_create(ctx, "norm_parameter_gradients", &norm->parameter_gradients));
-    if (problem->kind == CLG__NORM_BATCH)
-        CLG__TRY(clg__norm_join_create(ctx, "norm_evaluation", &norm->evaluation));
+    CLG__TRY(clg__norm_join_create(ctx, channels, "norm_parameter_gradients",
+                                   &norm->parameter_gradients));
+    if (channels)
+        CLG__TRY(clg__norm_join_create(ctx, channels, "norm_evaluation", &norm->evaluation));
     lay_out_workspace(norm);
     return clg__scratch_reserve(ctx, norm->workspace);
 }

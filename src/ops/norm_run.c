@@ -85,16 +85,21 @@ static struct pass begin(struct clg__norm *norm, struct clg__stream *stream,
 
 /* ---- Forward ---- */
 
+static struct clg__grid join_grid(const struct clg__norm *norm)
+{
+    return clg__norm_join_grid(norm->ctx, norm->problem.kind == CLG__NORM_BATCH, norm->sets);
+}
+
 static clg_status statistics(const struct pass *pass, const clg_tensor *x)
 {
     const struct clg__norm *norm = pass->norm;
     const struct clg__norm_operands *operands = pass->operands;
     CLG__TRY(
         CLG__NORM_STAGE_LAUNCH(&norm->moments, pass->stream, pass->partial, clg__tensor_mem(x)));
-    return CLG__LAUNCH(pass->stream, norm->join_moments, clg__norm_join_grid(norm->ctx, norm->sets),
-                       clg__arg_mem(pass->saved), clg__arg_mem(pass->coefficients),
-                       clg__arg_mem(pass->partial), clg__arg_tensor(operands->gamma),
-                       clg__arg_tensor(operands->beta), clg__arg_tensor(operands->running_mean),
+    return CLG__LAUNCH(pass->stream, norm->join_moments, join_grid(norm), clg__arg_mem(pass->saved),
+                       clg__arg_mem(pass->coefficients), clg__arg_mem(pass->partial),
+                       clg__arg_tensor(operands->gamma), clg__arg_tensor(operands->beta),
+                       clg__arg_tensor(operands->running_mean),
                        clg__arg_tensor(operands->running_var),
                        clg__arg_struct(&norm->join_moments_args, sizeof norm->join_moments_args));
 }
@@ -109,6 +114,7 @@ static clg_status evaluation(const struct pass *pass, int use)
                        clg__arg_tensor(operands->running_mean),
                        clg__arg_tensor(operands->running_var), clg__arg_tensor(operands->gamma),
                        clg__arg_tensor(operands->beta), clg__arg_int(norm->sets),
+                       clg__arg_int(norm->join_sums_args.copies),
                        clg__arg_float((double)norm->problem.eps), clg__arg_int(use));
 }
 
@@ -169,10 +175,10 @@ static clg_status join_sums(const struct pass *pass, const clg_tensor *gamma,
 {
     const struct clg__norm *norm = pass->norm;
     return CLG__LAUNCH(
-        pass->stream, norm->join_sums, clg__norm_join_grid(norm->ctx, norm->sets),
-        clg__arg_mem(pass->coefficients), clg__arg_tensor(grads ? grads->dgamma : NULL),
-        clg__arg_tensor(grads ? grads->dbeta : NULL), clg__arg_mem(pass->partial),
-        clg__arg_mem(pass->saved), clg__arg_tensor(gamma), clg__arg_tensor(pass->operands->beta),
+        pass->stream, norm->join_sums, join_grid(norm), clg__arg_mem(pass->coefficients),
+        clg__arg_tensor(grads ? grads->dgamma : NULL), clg__arg_tensor(grads ? grads->dbeta : NULL),
+        clg__arg_mem(pass->partial), clg__arg_mem(pass->saved), clg__arg_tensor(gamma),
+        clg__arg_tensor(pass->operands->beta),
         clg__arg_struct(&norm->join_sums_args, sizeof norm->join_sums_args),
         clg__arg_int(pass->stream->accumulate));
 }

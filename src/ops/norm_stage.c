@@ -5,9 +5,9 @@
 
 #include "base/error.h"
 
-/* The widths that norm_planes.cl and norm_columns.cl are built with. A CPU-like device holds the
- * sums of a few vectors of channels in registers, those of many in its first cache. */
-enum { GPU_LANES = 64, CPU_VECTOR = 16, FEW_VECTORS = 4, MOST_VECTORS = 32 };
+/* The widths that norm_planes.cl and norm_columns.cl are built with. MOST_VECTORS are the sums that
+ * norm_columns_cpu_sums.cl has room for, SIDE those that it keeps in registers. */
+enum { GPU_LANES = 64, CPU_VECTOR = 16, SIDE = 4, MOST_VECTORS = 32 };
 
 /* Elements of a tile: enough tiles to feed every core several times, and enough elements to hide
  * what starting a tile costs. The upper end keeps sums over a tile short; a tile of columns leaves
@@ -24,9 +24,20 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
     return value < least ? least : value > most ? most : value;
 }
 
+static bool is_gpu(const clg_context *ctx)
+{
+    return ctx->info.family == CLG_FAMILY_GPU;
+}
+
+/* Elements that an item takes at once. */
+static int vector_of(const clg_context *ctx)
+{
+    return is_gpu(ctx) ? 1 : CPU_VECTOR;
+}
+
 static int lanes_of(const clg_context *ctx)
 {
-    int lanes = ctx->info.family == CLG_FAMILY_GPU ? GPU_LANES : 1;
+    int lanes = is_gpu(ctx) ? GPU_LANES : 1;
     while (lanes > 1 && (size_t)lanes > ctx->info.max_work_group_size)
         lanes /= 2;
     return lanes;
@@ -105,21 +116,48 @@ static int64_t even_part(int64_t channels)
     return part;
 }
 
-static void cut_columns(struct clg__norm_stage *stage, const struct clg__norm_view *view,
-                        enum clg__norm_goal goal, int64_t elements, int lanes)
+int64_t clg__norm_pixels_a_row(const clg_context *ctx, int64_t channels)
 {
-    int64_t part = lanes > 1 ? lanes_across(view->channels, lanes) : even_part(view->channels);
-    if (goal == CLG__NORM_PASS)
-        part = view->channels < 2 * elements ? view->channels : elements;
-    int64_t rows = clamp(elements / part, 1, view->length);
-    stage->args.columns = (struct norm_columns){.images = (int)view->images,
-                                                .rows = (int)view->length,
-                                                .channels = (int)view->channels,
-                                                .tiles = (int)ceil_div(view->length, rows),
-                                                .rows_per_tile = (int)rows,
-                                                .parts = (int)ceil_div(view->channels, part),
-                                                .part_channels = (int)part,
-                                                .lanes = power_of_two(part, lanes)};
+    const int64_t most = (int64_t)CPU_VECTOR * MOST_VECTORS;
+    if (is_gpu(ctx))
+        return 1;
+    for (int vectors = SIDE; vectors >= 1; vectors -= SIDE - 1) {
+        int64_t pixels = 1;
+        while (pixels * channels % (vectors * CPU_VECTOR) != 0 && pixels * channels <= most)
+            pixels *= 2;
+        if (pixels * channels <= most)
+            return pixels;
+    }
+    return 1;
+}
+
+static void cut_columns(struct clg__norm_stage *stage, const clg_context *ctx,
+                        const struct clg__norm_view *view, enum clg__norm_goal goal)
+{
+    bool sums = goal != CLG__NORM_PASS;
+    int64_t elements = tile_elements(ctx, view, sums ? MOST_OF_COLUMNS : MOST_TILE);
+    int64_t pixels = view->statistics_by_row || (!sums && !view->copies_tables)
+                         ? 1
+                         : clg__norm_pixels_a_row(ctx, view->channels);
+    int64_t channels = pixels * view->channels, length = view->length / pixels;
+    int64_t part = stage->lanes > 1 ? lanes_across(channels, stage->lanes) : even_part(channels);
+    if (!sums)
+        part = channels < 2 * elements ? channels : elements;
+    int64_t rows = clamp(elements / part, 1, length ? length : 1);
+    int64_t all = view->images * view->channels * view->length;
+    stage->args.columns =
+        (struct norm_columns){.images = (int)view->images,
+                              .rows = (int)length,
+                              .channels = (int)channels,
+                              .repeat = (int)pixels,
+                              .rest = (int)(view->length % pixels * view->channels),
+                              .tiles = (int)(length ? ceil_div(length, rows) : 1),
+                              .rows_per_tile = (int)rows,
+                              .parts = (int)ceil_div(channels, part),
+                              .part_channels = (int)part,
+                              .lanes = power_of_two(part, stage->lanes),
+                              .statistics_by_row = view->statistics_by_row,
+                              .stream = 2 * sizeof(float) * (uint64_t)all > ctx->info.global_cache};
     stage->args_size = sizeof stage->args.columns;
     stage->chunks = stage->args.columns.tiles;
     stage->partials = view->images * stage->chunks * view->channels;
@@ -131,26 +169,21 @@ clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
                                 const struct clg__norm_view *view, enum clg__norm_goal goal,
                                 const char *source, const char *kernel)
 {
-    int lanes = lanes_of(ctx), vector = lanes > 1 ? 1 : CPU_VECTOR;
-    bool sums_of_columns = view->channels_last && goal != CLG__NORM_PASS;
-    int64_t elements = tile_elements(ctx, view, sums_of_columns ? MOST_OF_COLUMNS : MOST_TILE);
-    char options[96];
+    static const char *const columns[2][2] = {{"norm_columns_cpu", "norm_columns_cpu_sums"},
+                                              {"norm_columns", "norm_columns"}};
+    int lanes = lanes_of(ctx);
+    char options[64];
     stage->lanes = lanes;
     stage->columns = view->channels_last;
-    if (!view->channels_last) {
-        cut_planes(stage, view, goal, elements, lanes);
-        clg__norm_stage_set_relu(stage, -INFINITY, NORM_MASK_NONE);
-        snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d", lanes, vector);
-        return clg__kernel_create(ctx, source, kernel, options, &stage->kernel);
+    snprintf(options, sizeof options, "-DLANES=%d", lanes);
+    if (view->channels_last) {
+        cut_columns(stage, ctx, view, goal);
+        source = columns[is_gpu(ctx)][goal != CLG__NORM_PASS];
+    } else {
+        cut_planes(stage, view, goal, tile_elements(ctx, view, MOST_TILE), lanes);
+        snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d", lanes, vector_of(ctx));
     }
-    cut_columns(stage, view, goal, elements, lanes);
     clg__norm_stage_set_relu(stage, -INFINITY, NORM_MASK_NONE);
-    while (vector > view->channels)
-        vector /= 2;
-    int64_t vectors = lanes > 1 ? 1 : ceil_div(view->channels, vector);
-    snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d -DVECS=%d -DSTATISTICS_BY_ROW=%d", lanes,
-             vector, (int)(vectors <= FEW_VECTORS ? vectors : MOST_VECTORS),
-             view->statistics_by_row);
     return clg__kernel_create(ctx, source, kernel, options, &stage->kernel);
 }
 
@@ -189,14 +222,21 @@ clg_status clg__norm_stage_launch(const struct clg__norm_stage *stage, struct cl
     return clg__launch(stream, stage->kernel, grid_of(stage->tiles, stage->lanes), args, count + 1);
 }
 
-clg_status clg__norm_join_create(clg_context *ctx, const char *kernel, struct clg__kernel **out)
+/* The sets of a work-item. */
+static int sets_of(const clg_context *ctx, bool channels)
 {
-    char options[32];
-    snprintf(options, sizeof options, "-DLANES=%d -DVEC=1", lanes_of(ctx));
+    return channels ? vector_of(ctx) : 1;
+}
+
+clg_status clg__norm_join_create(clg_context *ctx, bool channels, const char *kernel,
+                                 struct clg__kernel **out)
+{
+    char options[64];
+    snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d", lanes_of(ctx), sets_of(ctx, channels));
     return clg__kernel_create(ctx, "norm_join", kernel, options, out);
 }
 
-struct clg__grid clg__norm_join_grid(const clg_context *ctx, int64_t sets)
+struct clg__grid clg__norm_join_grid(const clg_context *ctx, bool channels, int64_t sets)
 {
-    return grid_of(sets, lanes_of(ctx));
+    return grid_of(ceil_div(sets, sets_of(ctx, channels)), lanes_of(ctx));
 }

@@ -32,9 +32,15 @@ struct clg__norm_view {
     int64_t images, channels, length;
     bool channels_last;
     bool statistics_by_row; /* layer norm's rows are the pixels of this view */
+    bool copies_tables;     /* coefficients come in clg__norm_pixels_a_row copies */
 };
 
-/* Cuts the data into tiles and compiles `kernel` of kernels_cl/<source>.cl. The members of args
+/* On CPU-like devices so many pixels of few channels are side by side in a row of norm_columns_cpu,
+ * so that rows are whole vectors; else 1. */
+int64_t clg__norm_pixels_a_row(const clg_context *ctx, int64_t channels);
+
+/* Cuts the data into tiles and compiles `kernel` of kernels_cl/<source>.cl; with channels_last the
+ * family chooses the source. The members of args
  * about tables (row, image_step, channels_per_entry) are the caller's to fill. */
 clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
                                 const struct clg__norm_view *view, enum clg__norm_goal goal,
@@ -55,8 +61,10 @@ clg_status clg__norm_stage_launch(const struct clg__norm_stage *stage, struct cl
                            sizeof((const struct clg__mem[]){__VA_ARGS__}) /                        \
                                sizeof(struct clg__mem))
 
-/* A kernel of norm_join.cl, and the grid of those that take a tile for each set. */
-clg_status clg__norm_join_create(clg_context *ctx, const char *kernel, struct clg__kernel **out);
-struct clg__grid clg__norm_join_grid(const clg_context *ctx, int64_t sets);
+/* A kernel of norm_join.cl, and the grid of those that take a tile for each set. channels: sets are
+ * the channels of a tensor, which CPU-like devices take 16 at a time. */
+clg_status clg__norm_join_create(clg_context *ctx, bool channels, const char *kernel,
+                                 struct clg__kernel **out);
+struct clg__grid clg__norm_join_grid(const clg_context *ctx, bool channels, int64_t sets);
 
 #endif

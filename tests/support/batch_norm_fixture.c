@@ -18,6 +18,8 @@ const struct batch_norm_problem batch_norm_problems[] = {
     {{CLG_FLOAT32, CLG_NHWC, 4, {2, 48, 5, 3}}, 1e-5f, 0.1f, true, true, false},
     {{CLG_FLOAT32, CLG_NHWC, 4, {3, 41, 5, 2}}, 1e-5f, 0.1f, true, true, false},
     {{CLG_FLOAT32, CLG_NHWC, 4, {2, 523, 3, 2}}, 1e-5f, 0.1f, true, true, false},
+    {{CLG_FLOAT32, CLG_NHWC, 4, {3, 16, 9, 7}}, 1e-5f, 0.1f, true, true, false},
+    {{CLG_FLOAT32, CLG_NHWC, 4, {3, 65, 9, 7}}, 1e-5f, 0.1f, true, true, false},
     {{CLG_FLOAT32, CLG_NCHW, 2, {40, 65}}, 1e-5f, 0.1f, true, true, false},
     {{CLG_FLOAT32, CLG_NCHW, 2, {7, 1}}, 1e-5f, 0.1f, true, true, false},
     {{CLG_FLOAT32, CLG_NCHW, 3, {4, 6, 19}}, 1e-5f, 0.1f, true, true, false},
