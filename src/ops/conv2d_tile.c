@@ -51,7 +51,7 @@ static double tiling_cost(struct tiling t, int q, int k)
     double tiles = (double)((q + t.px - 1) / t.px), lanes = 16.0 * t.kv;
     double blocks = (double)((k + 16 * t.kv - 1) / (16 * t.kv));
     double loads = (double)(t.px + t.kv) / (t.px * t.kv);
-    return tiles * t.px * blocks * lanes * (loads > 1 ? loads : 1);
+    return tiles * t.px * blocks * lanes * (loads > 1 ? loads + 0.1 : 1);
 }
 
 static struct tiling choose_tiling(const clg_device_info *device, int q, int k)
@@ -304,11 +304,31 @@ static size_t tile_workspace(const struct conv2d_args *a, clg_conv2d_direction d
     return lay_out(a, direction, device).packed_count * sizeof(float);
 }
 
+/* Starts of a loop over terms, in all rows of tiles: one for each tap, or for each row of taps
+ * where a tile knows no borders. */
+static double loops_of(const struct launch *l, struct tiling tiling)
+{
+    const struct conv2d_tile_args *t = &l->args;
+    const int reach = (tiling.px - 1) * t->step_w + (t->taps_w - 1) * t->tap_w;
+    double loops = 0;
+    for (int done = 0; done < t->q; done += tiling.px) {
+        const int q = clg__at_least(clg__at_most(done, t->q - tiling.px), 0);
+        const int column = t->first_w + q * t->step_w;
+        const bool inside = column >= 0 && column + reach < t->w;
+        loops += inside ? clg__divide_up(t->taps_w, t->taps_at_once) : t->taps_w;
+    }
+    const double passes =
+        (double)clg__divide_up(t->k, l->pack.lanes) * clg__divide_up(t->c, t->part);
+    return loops * t->taps_h * passes * t->p * t->n;
+}
+
 /* Full tiles reach 0.95 of the peak, taps that meet padding only are left out; padding of pixels
- * and outputs to tiles is lost, as is what copying the input and packing the filter take. */
+ * and outputs to tiles is lost, as is what copying the input and packing the filter take, and, with
+ * few channels, the time to start loops over them. */
 static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
                         const clg_device_info *device)
 {
+    enum { LOOP_FLOP = 36 * 32 };
     struct launches all = lay_out(a, direction, device);
     double seconds = 0;
     for (int i = 0; i < all.count; i++) {
@@ -317,7 +337,8 @@ static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direct
         double terms = tiling_cost(all.tiling, t->q, t->k) * t->p * t->n;
         terms *= clg__conv2d_inside(t->p, t->taps_h, t->step_h, t->tap_h, t->first_h, t->h);
         terms *= clg__conv2d_inside(t->q, t->taps_w, t->step_w, t->tap_w, t->first_w, t->w);
-        double flop = 2 * terms * t->taps_h * t->taps_w * t->c;
+        double flop =
+            2 * terms * t->taps_h * t->taps_w * t->c + LOOP_FLOP * loops_of(l, all.tiling);
         double copies = (double)l->bands * l->image_groups * l->chunks * (double)l->patch_bytes;
         double bytes = 8.0 * (double)l->packed_count + 2 * copies;
         seconds += clg__conv2d_seconds(device, flop, 0.95, 2);

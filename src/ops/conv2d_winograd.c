@@ -62,7 +62,9 @@ static void finish_flat(struct layout *l, const clg_device_info *device)
     l->product_bytes = clg__winograd_bytes(points, w->block * l->tiling.kv);
     const int units = (int)device->compute_units;
     double tiles = (double)(w->block < w->tiles ? w->block : w->tiles) + 0.5;
-    double tile_flop = 2.0 * w->c * outputs / 0.85 + 16.0 * (16 * cell + outputs);
+    /* Vectors of which only some channels exist come through a copy of the window. */
+    double parts = w->c % 16 ? 960 : 0;
+    double tile_flop = 2.0 * w->c * outputs / 0.85 + 16.0 * (16 * cell + outputs) + parts;
     double filter_flop = 16.0 * w->c * outputs;
     double flop =
         points * (tiles * clg__divide_up(l->groups, units) * units * tile_flop + filter_flop);
