@@ -6,37 +6,7 @@
  * v[point][c][tile] ([tile][c]), m[point][k][tile] ([tile][k]).
  */
 #include "common.clh"
-#include "conv2d_winograd_passes_args.clh"
-#define WINOGRAD_LANES float
-#include "winograd.clh"
-
-#ifndef CHANNELS_LAST
-#define CHANNELS_LAST 0
-#endif
-
-/* The channel and the tile of an item, and where a matrix with `channels` has them. */
-int item_channel(void)
-{
-    return get_global_id(CHANNELS_LAST ? 0 : 1);
-}
-
-int item_tile(void)
-{
-    return get_global_id(CHANNELS_LAST ? 1 : 0);
-}
-
-ulong item_place(const int channels, const int tiles)
-{
-    return CHANNELS_LAST ? (ulong)item_tile() * channels + item_channel()
-                         : (ulong)item_channel() * tiles + item_tile();
-}
-
-/* Image, row and column of tiles. */
-int4 tile_at(const struct winograd_passes_args a)
-{
-    const int tile = a.first + item_tile(), line = tile / a.tiles_w, image = line / a.tiles_h;
-    return (int4)(image, line - image * a.tiles_h, tile - line * a.tiles_w, 0);
-}
+#include "winograd_passes.clh"
 
 /* One axis of the input's transform. */
 void input_points(float *to, const float *d)

@@ -11,32 +11,37 @@ static bool supports(const void *problem, const clg_device_info *device, const c
 }
 
 /* Every term reads two values from memory, and a CPU driver does not vectorise the sum: about one
- * term a clock and unit on CPUs; on GPUs the caches serve about an eighth of the peak, if there are
- * enough elements for all lanes: their indices take divisions, and every tensor moves once. */
-static double cost(const struct conv2d_args *a, int64_t elements, const clg_device_info *device)
+ * term a clock and unit on CPUs. On GPUs the caches serve a small part of the peak, if there are
+ * enough elements for all lanes; dx asks every filter tap of every element, also those that the
+ * stride leaves out. Fractions are of measurements. */
+static double cost(const struct conv2d_args *a, int64_t elements, double terms, double fraction,
+                   const clg_device_info *device)
 {
     const double items_a_unit = 1024;
     if (device->family == CLG_FAMILY_CPU)
         return clg__conv2d_seconds(device, clg__conv2d_flop(a), 0.02, 1);
     double busy = (double)elements / (items_a_unit * device->compute_units);
     double moved = sizeof(float) * (double)(clg__conv2d_x_count(a) + clg__conv2d_y_count(a));
-    return clg__conv2d_seconds(device, clg__conv2d_flop(a), 0.12 * (busy < 1 ? busy : 1), 1) +
+    return clg__conv2d_seconds(device, 2 * terms, fraction * (busy < 1 ? busy : 1), 1) +
            moved / clg__device_bandwidth(device);
 }
 
 static double cost_forward(const void *problem, const clg_device_info *device)
 {
-    return cost(problem, clg__conv2d_y_count(problem), device);
+    return cost(problem, clg__conv2d_y_count(problem), clg__conv2d_flop(problem) / 2, 0.03, device);
 }
 
 static double cost_backward_data(const void *problem, const clg_device_info *device)
 {
-    return cost(problem, clg__conv2d_x_count(problem), device);
+    const struct conv2d_args *a = problem;
+    const int64_t elements = clg__conv2d_x_count(a);
+    const double taps = (double)(a->k / a->groups) * a->r * a->s;
+    return cost(a, elements, (double)elements * taps, 0.01, device);
 }
 
 static double cost_backward_filter(const void *problem, const clg_device_info *device)
 {
-    return cost(problem, clg__conv2d_w_count(problem), device);
+    return cost(problem, clg__conv2d_w_count(problem), clg__conv2d_flop(problem) / 2, 0.03, device);
 }
 
 struct state {

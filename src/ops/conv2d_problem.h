@@ -66,6 +66,8 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(rows)                                                                                        \
     X(grouped)                                                                                     \
     X(tile)                                                                                        \
+    X(winograd4_passes)                                                                            \
+    X(winograd2_passes)                                                                            \
     X(depthwise_items)                                                                             \
     X(implicit_gemm)                                                                               \
     X(im2col)                                                                                      \
