@@ -1,10 +1,10 @@
 /*
- * Sums of a tensor by channel: out[k] = sum over n and pixels of dy[n,k,pixel].
+ * Sums of a tensor by channel, on CPU-like devices: out[k] = sum over n and pixels of
+ * dy[n,k,pixel]. Adding a vector of channels, and tensors, on all devices.
  * Two passes in a fixed order, so that the bits do not depend on scheduling: items of the first sum
  * one chunk of at most CHUNK pixels, items of the second join the chunks of one channel in eight
  * running sums. No local memory. Channels first, an item sums one channel's contiguous values in
- * eight running sums; channels last, an item sums neighbouring channels, pixel after pixel: 64 on
- * CPU-like devices, in vectors, and four on GPU-like ones.
+ * eight running sums; channels last, an item sums 64 neighbouring channels, pixel after pixel.
  */
 #include "common.clh"
 #include "elements.clh"

@@ -8,9 +8,6 @@
  */
 #include "common.clh"
 
-/* So that a gradient has the same bits whether or not the probability is stored, too. */
-#pragma OPENCL FP_CONTRACT OFF
-
 #ifndef GROUP
 #define GROUP 64
 #endif
@@ -79,13 +76,16 @@ softmax_cross_entropy(OUT(float, losses), OUT(int, hits), OUT(float, probabiliti
     }
     const float factor = dloss / samples;
     const float base = smoothing / (float)classes;
+    const float share = 1.0f / exponentials;
     for (uint k = lane; k < (uint)classes; k += GROUP) {
-        const float probability = exp(logits[k] - maximum) / exponentials;
+        /* The gradient is a fused step from what a probability is made of, so that its bits do not
+         * depend on what else a compiler makes of them. */
+        const float part = exp(logits[k] - maximum);
         const float target = ((int)k == label ? 1.0f - smoothing : 0.0f) + base;
         if (flags & WANT_PROBABILITIES)
-            probability_row[k] = probability;
+            probability_row[k] = part * share;
         if (flags & WANT_DX) {
-            const float gradient = is_class ? (probability - target) * factor : NAN;
+            const float gradient = is_class ? fma(part, share, -target) * factor : NAN;
             dx_row[k] = (flags & ADD_DX ? dx_row[k] : 0.0f) + (ignored ? 0.0f : gradient);
         }
     }

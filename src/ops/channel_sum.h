@@ -21,6 +21,12 @@ clg_status clg__channel_sum_enqueue(struct clg__channel_sum *sum, struct clg__st
                                     struct clg__mem out, struct clg__mem in,
                                     struct clg__mem workspace, bool accumulate);
 
+/* out[i] = (out[i] +) the sum of parts[slice][i], `slices` times `count` floats, in a fixed order;
+ * on GPU-like devices. The kernel is channel_sum_groups of channel_sum_groups.cl. */
+clg_status clg__slices_join_enqueue(struct clg__stream *stream, struct clg__kernel *kernel,
+                                    struct clg__mem out, struct clg__mem parts, int count,
+                                    int slices, bool accumulate);
+
 /* y[n,c,h,w] += b[c] */
 clg_status clg__channel_add_enqueue(struct clg__channel_sum *sum, struct clg__stream *stream,
                                     struct clg__mem y, struct clg__mem b);

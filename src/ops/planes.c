@@ -87,7 +87,7 @@ clg_status clg__planes_map_create(clg_context *ctx, const char *source, const ch
     if (!map)
         return clg__fail_alloc(name);
     map->count = clg__planes_count(to);
-    map->grid = clg__grid_1d(map->count);
+    map->grid = clg__grid_many(&ctx->info, map->count);
     map->to = clg__planes_arg_of(to);
     map->from = clg__planes_arg_of(from);
     map->parameters_size = parameters_size;

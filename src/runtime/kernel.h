@@ -80,6 +80,15 @@ static inline struct clg__grid clg__grid_1d(int64_t n)
     return (struct clg__grid){1, {((size_t)n + 63) / 64 * 64}, {64}};
 }
 
+/* The same for kernels with little to do for each item: in groups of 256 where there are so many
+ * that starting groups would take longer than their work. */
+static inline struct clg__grid clg__grid_many(const clg_device_info *device, int64_t n)
+{
+    size_t group =
+        n >= 1024 * (int64_t)device->compute_units && device->max_work_group_size >= 256 ? 256 : 64;
+    return (struct clg__grid){1, {((size_t)n + group - 1) / group * group}, {group}};
+}
+
 struct clg__arg {
     enum clg__arg_kind { CLG__ARG_MEM, CLG__ARG_VALUE, CLG__ARG_STRUCT, CLG__ARG_LOCAL } kind;
     size_t size; /* bytes */
