@@ -1,18 +1,102 @@
-/* Depthwise convolution for GPU-like devices, a work-item for each element; kernels in
+/* Depthwise convolution for GPU-like devices, work-items for strips of columns; kernels in
  * conv2d_depthwise_items.cl. */
 #include "ops/conv2d_problem.h"
 
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/ints.h"
+#include "ops/channel_sum.h"
 #include "ops/conv2d_cost.h"
+#include "ops/planes.h"
 
 /* Of conv2d_depthwise_items.cl. */
-enum { ITEMS = 256, LANES = 64, MOST_TAPS = 64 };
+enum { ITEMS = 256, LANES = 32, ROWS = 4, MOST_TAPS = 64 };
+
+/* `struct depthwise_items` of the kernels. */
+struct depthwise_items {
+    struct clg__divisor columns, strips, channels;
+    cl_int step_h, step_w, in_h, in_w, span;
+};
+
+/* What a kernel is built for: see there. */
+struct shape {
+    int taps_r, taps_s;
+    bool dense, uneven;
+};
+
+/* ---- What items make ---- */
+
+static int strips_of(const struct conv2d_args *a, clg_conv2d_direction direction)
+{
+    if (direction != CLG_CONV2D_BACKWARD_DATA)
+        return clg__divide_up(a->p, ROWS);
+    const int rows = clg__divide_up(a->h, a->stride_h); /* of a phase */
+    return clg__divide_up(rows, ROWS) * clg__at_most(a->stride_h, a->h);
+}
+
+/* Sites of a channel. */
+static int64_t sites_of(const struct conv2d_args *a, clg_conv2d_direction direction)
+{
+    const int columns = direction == CLG_CONV2D_BACKWARD_DATA ? a->w : a->q;
+    return (int64_t)a->n * strips_of(a, direction) * columns;
+}
 
 static int64_t divide_up(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;
+}
+
+/* Groups next to each other, for blocks of channels. */
+static int blocks_of(const struct conv2d_args *a, int channels)
+{
+    return a->x_channels_last ? clg__divide_up(channels, LANES) : channels;
+}
+
+/* Sites of a slice of the filter gradient's sum: enough slices for the device, and not so few sites
+ * that joining the items' sums takes longer than making them. */
+static int span_of(const struct conv2d_args *a)
+{
+    enum { LEAST = 2, GROUPS = 1024, MOST_SLICES = 256 };
+    const int64_t sites = sites_of(a, CLG_CONV2D_BACKWARD_FILTER);
+    const int64_t of_group = a->x_channels_last ? ITEMS / LANES : ITEMS;
+    int64_t slices = clg__at_most(clg__divide_up(GROUPS, blocks_of(a, a->k)), MOST_SLICES);
+    const int64_t most = divide_up(sites, LEAST * of_group);
+    return (int)divide_up(sites, slices < most ? slices : most);
+}
+
+static int slices_of(const struct conv2d_args *a)
+{
+    return (int)divide_up(sites_of(a, CLG_CONV2D_BACKWARD_FILTER), span_of(a));
+}
+
+/* Backward, an element of dx meets every stride / gcd(stride, dilation)th tap. */
+static struct depthwise_items items_of(const struct conv2d_args *a, clg_conv2d_direction direction)
+{
+    const bool data = direction == CLG_CONV2D_BACKWARD_DATA;
+    const int common_h = clg__greatest_divisor(a->stride_h, a->dilation_h);
+    const int common_w = clg__greatest_divisor(a->stride_w, a->dilation_w);
+    return (struct depthwise_items){
+        .columns = clg__divisor_of(data ? a->w : a->q),
+        .strips = clg__divisor_of(strips_of(a, direction)),
+        .channels = clg__divisor_of(data ? a->c : a->k),
+        .step_h = data ? a->stride_h / common_h : 1,
+        .step_w = data ? a->stride_w / common_w : 1,
+        .in_h = data ? a->dilation_h / common_h : a->dilation_h,
+        .in_w = data ? a->dilation_w / common_w : a->dilation_w,
+        .span = direction == CLG_CONV2D_BACKWARD_FILTER ? span_of(a) : 0,
+    };
+}
+
+static struct shape shape_of(const struct conv2d_args *a, clg_conv2d_direction direction)
+{
+    if (direction != CLG_CONV2D_BACKWARD_DATA)
+        return (struct shape){a->r, a->s, a->stride_h == 1 && a->dilation_h == 1, false};
+    const struct depthwise_items d = items_of(a, direction);
+    return (struct shape){clg__divide_up(a->r, d.step_h), clg__divide_up(a->s, d.step_w),
+                          d.in_h == 1,
+                          d.step_h != a->stride_h || d.step_w != a->stride_w ||
+                              a->r % d.step_h != 0 || a->s % d.step_w != 0};
 }
 
 static bool depthwise_items_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -24,25 +108,12 @@ static bool depthwise_items_supports(const struct conv2d_args *a, clg_conv2d_dir
                         {(a->x_channels_last != 0) != (a->y_channels_last != 0),
                          "x and y in one layout only"},
                         {(int64_t)a->r * a->s * each > MOST_TAPS, "more than 64 taps of a channel"},
+                        {sites_of(a, direction) * (a->x_channels_last ? 1 : a->k) > INT32_MAX / 2,
+                         "too many elements for one launch"},
                         {device->max_work_group_size < ITEMS ||
                              device->max_work_item_sizes[0] < ITEMS ||
                              device->local_memory < LANES * MOST_TAPS * sizeof(float),
                          "the device's work-groups or its local memory are too small"});
-}
-
-/* Pixels of a slice of the filter gradient's sum: enough slices for the device, and not so few
- * pixels that an item has none. */
-static int span_of(const struct conv2d_args *a)
-{
-    enum { LEAST = 2048, MOST_SLICES = 64 };
-    int64_t pixels = (int64_t)a->n * a->p * a->q;
-    int64_t slices = divide_up(pixels, LEAST);
-    return (int)divide_up(pixels, slices > MOST_SLICES ? MOST_SLICES : slices);
-}
-
-static int slices_of(const struct conv2d_args *a)
-{
-    return (int)divide_up((int64_t)a->n * a->p * a->q, span_of(a));
 }
 
 static size_t depthwise_items_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -70,6 +141,7 @@ struct state {
     struct clg__kernels kernels;
     const struct conv2d_args *args;
     clg_conv2d_direction direction;
+    struct depthwise_items items;
 };
 
 static clg_status depthwise_items_prepare(clg_context *ctx, const struct conv2d_args *a,
@@ -79,46 +151,48 @@ static clg_status depthwise_items_prepare(clg_context *ctx, const struct conv2d_
     static const char *const names[] = {"depthwise_items_forward", "depthwise_items_backward_data",
                                         "depthwise_items_filter"};
     const bool joins = direction == CLG_CONV2D_BACKWARD_FILTER;
-    char options[32];
-    snprintf(options, sizeof options, "-DCHANNELS_LAST=%d", a->x_channels_last != 0);
+    const struct shape shape = shape_of(a, direction);
+    char options[96];
+    snprintf(options, sizeof options,
+             "-DCHANNELS_LAST=%d -DTAPS_R=%d -DTAPS_S=%d -DDENSE=%d -DUNEVEN=%d",
+             a->x_channels_last != 0, shape.taps_r, shape.taps_s, shape.dense, shape.uneven);
     const struct clg__kernel_spec kernels[] = {
         [KERNEL] = {source, names[direction], options},
-        [JOIN] = {source, joins ? "depthwise_items_join" : NULL, options},
+        [JOIN] = {"channel_sum_groups", joins ? "channel_sum_groups" : NULL, ""},
     };
     CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, out));
     struct state *state = *out;
     state->args = a;
     state->direction = direction;
+    state->items = items_of(a, direction);
     return CLG_OK;
 }
 
-/* Groups for so many pixels, or slices of them, channels and taps. */
-static struct clg__grid grid_of(const struct conv2d_args *a, int64_t groups, int channels, int taps)
+static struct clg__grid grid_of(int64_t groups, int blocks)
 {
-    int lanes = a->x_channels_last ? LANES : 1;
-    return (struct clg__grid){
-        3,
-        {(size_t)groups * ITEMS, (size_t)divide_up(channels, lanes), (size_t)taps},
-        {ITEMS, 1, 1}};
+    return (struct clg__grid){2, {(size_t)groups * ITEMS, (size_t)blocks}, {ITEMS, 1}};
 }
 
-static int64_t pixel_groups(const struct conv2d_args *a, int64_t pixels)
+/* An item for each site; channels first, those of all channels in a row. */
+static struct clg__grid grid_of_sites(const struct state *state, int channels)
 {
-    return divide_up(pixels, a->x_channels_last ? ITEMS / LANES : ITEMS);
+    const struct conv2d_args *a = state->args;
+    const int64_t sites = sites_of(a, state->direction);
+    return a->x_channels_last ? grid_of(divide_up(sites, ITEMS / LANES), blocks_of(a, channels))
+                              : grid_of(divide_up(sites * channels, ITEMS), 1);
 }
 
 static clg_status run_filter(const struct state *state, struct clg__stream *stream,
                              const struct clg__operands *op)
 {
     const struct conv2d_args *a = state->args;
-    const int64_t count = clg__conv2d_w_count(a);
-    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[KERNEL],
-                         grid_of(a, slices_of(a), a->k, a->r * a->s), clg__arg_mem(op->workspace),
-                         clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
-                         clg__arg_struct(a, sizeof *a), clg__arg_int(span_of(a))));
-    return CLG__LAUNCH(stream, state->kernels.at[JOIN], clg__grid_1d(count),
-                       clg__arg_mem(op->out[0]), clg__arg_mem(op->workspace), clg__arg_int(count),
-                       clg__arg_int(slices_of(a)), clg__arg_int(op->accumulate));
+    const int slices = slices_of(a);
+    CLG__TRY(CLG__LAUNCH(stream, state->kernels.at[KERNEL], grid_of(slices, blocks_of(a, a->k)),
+                         clg__arg_mem(op->workspace), clg__arg_mem(op->in[0]),
+                         clg__arg_mem(op->in[1]), clg__arg_struct(a, sizeof *a),
+                         clg__arg_struct(&state->items, sizeof state->items)));
+    return clg__slices_join_enqueue(stream, state->kernels.at[JOIN], op->out[0], op->workspace,
+                                    (int)clg__conv2d_w_count(a), slices, op->accumulate);
 }
 
 static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
@@ -128,16 +202,15 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     if (state->direction == CLG_CONV2D_BACKWARD_FILTER)
         return run_filter(state, stream, op);
     if (state->direction == CLG_CONV2D_FORWARD)
-        return CLG__LAUNCH(stream, state->kernels.at[KERNEL],
-                           grid_of(a, pixel_groups(a, (int64_t)a->n * a->p * a->q), a->k, 1),
-                           clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]),
-                           clg__arg_mem(op->in[1]), clg__arg_mem(op->in[2]),
-                           clg__arg_struct(a, sizeof *a), clg__arg_int(op->in[2].object != NULL),
-                           clg__arg_int(op->accumulate));
-    return CLG__LAUNCH(stream, state->kernels.at[KERNEL],
-                       grid_of(a, pixel_groups(a, (int64_t)a->n * a->h * a->w), a->c, 1),
-                       clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
-                       clg__arg_struct(a, sizeof *a), clg__arg_int(op->accumulate));
+        return CLG__LAUNCH(
+            stream, state->kernels.at[KERNEL], grid_of_sites(state, a->k), clg__arg_mem(op->out[0]),
+            clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]), clg__arg_mem(op->in[2]),
+            clg__arg_struct(a, sizeof *a), clg__arg_struct(&state->items, sizeof state->items),
+            clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate));
+    return CLG__LAUNCH(
+        stream, state->kernels.at[KERNEL], grid_of_sites(state, a->c), clg__arg_mem(op->out[0]),
+        clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]), clg__arg_struct(a, sizeof *a),
+        clg__arg_struct(&state->items, sizeof state->items), clg__arg_int(op->accumulate));
 }
 
 CLG__CONV2D_ALGORITHM(depthwise_items, forward, CLG_CONV2D_FORWARD, .exact = true,
