@@ -102,7 +102,9 @@ static struct shape shape_of(const struct conv2d_args *a, clg_conv2d_direction d
 static bool depthwise_items_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
                                      const clg_device_info *device, const char **why_not)
 {
-    const int each = direction == CLG_CONV2D_BACKWARD_DATA ? a->k / a->groups : 1;
+    /* Channels last, taps of all filters of a channel are in local memory. */
+    const bool all = direction == CLG_CONV2D_BACKWARD_DATA && a->x_channels_last;
+    const int each = all ? a->k / a->groups : 1;
     return clg__conv2d_meets(a, device, CLG__ON_GPU, why_not) &&
            CLG__ACCEPTS(why_not, {a->groups != a->c, "for one channel a group"},
                         {(a->x_channels_last != 0) != (a->y_channels_last != 0),
