@@ -156,7 +156,8 @@ NOINLINE void write_row(__global float *y, __local const float *sums, int apart,
 {
     const int step = a->phases_w * a->out_w;
     for (int phase = 0; phase < a->phases_w; phase++, sums += apart, y += a->out_w) {
-        const int count = a->columns[phase].outputs;
+        const struct conv2d_phase u = a->columns[phase];
+        const int count = u.outputs;
         int i = 0;
         if (step == 1)
             for (; i < count; i += 16)
@@ -179,7 +180,8 @@ void write_pixels(__global float *y, __global const float *bias, __local const f
     UNROLL_4 for (int c = 0; c < 4; c++)
         b[c] = has_bias && c < channels ? bias[c] : 0.0f;
     for (int phase = 0; phase < a->phases_w; phase++, sums += apart, y += a->out_w) {
-        const int count = a->columns[phase].outputs;
+        const struct conv2d_phase u = a->columns[phase];
+        const int count = u.outputs;
         for (int i = 0; i < count; i += 16) {
             float16 planes[4];
             UNROLL_4 for (int c = 0; c < 4; c++)
@@ -201,7 +203,8 @@ NOINLINE void write_rows(__global float *y, __global const float *bias, __local 
     const int at_once = a->out_k == 1 && a->k > 1 ? 4 : 1;
     for (int k = 0; k < a->k; k += at_once) {
         for (int phase = 0; phase < a->phases_h; phase++) {
-            const int rows = min(a->group_rows, a->rows[phase].outputs - first_row);
+            const struct conv2d_phase v = a->rows[phase];
+            const int rows = min(a->group_rows, v.outputs - first_row);
             for (int r = 0; r < rows; r++) {
                 __global float *row =
                     y + k * a->out_k + ((first_row + r) * a->phases_h + phase) * a->out_h;

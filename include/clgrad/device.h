@@ -14,7 +14,8 @@ extern "C" {
 
 /*
  * The two families of kernels. CPU-like devices have no local memory of their own: one work-item
- * with wide vectors does the work of a group. GPU-like devices have local memory and many items.
+ * with wide vectors does the work of a group. GPU-like devices have local memory and many items, or
+ * their compilers make vectors of items only (a native vector width of 1).
  */
 typedef enum clg_family { CLG_FAMILY_AUTO = 0, CLG_FAMILY_CPU = 1, CLG_FAMILY_GPU = 2 } clg_family;
 

@@ -102,8 +102,12 @@ static clg_family family_of(const clg_device_info *info)
         return CLG_FAMILY_CPU;
     if (forced && strcmp(forced, "gpu") == 0)
         return CLG_FAMILY_GPU;
+    /* A compiler without vectors of its own fills a processor's with work-items: it takes the wide
+     * ones of the kernels for CPU-like devices apart, for minutes, and runs them in one lane.
+     * Mesa's llvmpipe is of that kind. */
+    bool wide = info->vector_width_float > 1;
     bool cpu_like = info->type == CLG_DEVICE_CPU || !info->dedicated_local_memory;
-    return cpu_like ? CLG_FAMILY_CPU : CLG_FAMILY_GPU;
+    return cpu_like && wide ? CLG_FAMILY_CPU : CLG_FAMILY_GPU;
 }
 
 clg_status clg__device_query(cl_device_id id, clg_device_info *info)
