@@ -151,7 +151,8 @@ static void finish(struct launches *all, struct launch *l, const clg_device_info
     t->stream = t->out_column % 16 == 0 && t->out_row % 16 == 0 && t->out_image % 16 == 0 &&
                 sizeof(float) * (uint64_t)t->n * (uint64_t)t->out_image > device->global_cache / 2;
     t->part = choose_part(t->c, taps, lanes);
-    t->taps_at_once = t->tap_w == 1 && t->cell == t->c && t->part == t->c ? t->taps_w : 1;
+    const bool side_by_side = t->tap_w == 1 && t->cell == t->c && t->part == t->c;
+    t->taps_at_once = side_by_side ? clg__at_least(t->taps_w, 1) : 1; /* a phase may have none */
     l->pack.lanes = lanes;
     l->pack.part = t->part;
     l->packed_count = (size_t)blocks * (size_t)lanes * (size_t)t->c * (size_t)taps;

@@ -68,6 +68,7 @@ const struct conv2d_case conv2d_cases[] = {
     {"many dilated images",     40, 3, 9, 10, 4, 3, 3, {1, 1}, {2, 3, 2, 3}, {2, 3}, 1, CLG_PAD_ZEROS, false},
     {"300 channels",            34, 300, 4, 5, 33, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
     {"long rows",               1, 16, 3, 2001, 3, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
+    {"1x1 stride 2, wide",      1, 9, 2, 59,  5, 1, 1, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1, CLG_PAD_ZEROS, false},
     {"300 filters, stride 2",   2, 37, 9, 8, 300, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1, CLG_PAD_ZEROS, true},
 };
 /* clang-format on */

@@ -1,14 +1,19 @@
 #include "support/testing.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 
 static clg_context *shared;
 
 clg_context *testing_context(void)
 {
-    if (!shared)
+    if (!shared) {
+        /* PoCL goes on behind a division by zero, the host's too; here it fails the test. */
+        void (*handler)(int) = signal(SIGFPE, SIG_DFL);
         OK(clg_context_create(NULL, &shared));
+        signal(SIGFPE, handler);
+    }
     return shared;
 }
 
