@@ -48,6 +48,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(depthwise)                                                                                   \
     X(pointwise)                                                                                   \
     X(rows)                                                                                        \
+    X(scatter)                                                                                     \
     X(grouped)                                                                                     \
     X(tile)                                                                                        \
     X(winograd4_passes)                                                                            \
