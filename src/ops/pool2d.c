@@ -165,6 +165,29 @@ static struct clg__grid share_out_first(const struct clg__planes *shape, bool wh
     return (struct clg__grid){1, {(size_t)ceil_div(rows, pooling->rows)}, {1}};
 }
 
+/* Whether windows lie side by side, and channels are whole vectors or a part of one. */
+static bool is_disjoint(const clg_pool2d_desc *d)
+{
+    enum { LANES = 16 };
+    const int64_t channels = d->x.dims[1];
+    return d->kind == CLG_POOL_MAX && d->size[0] == d->stride[0] && d->size[1] == d->stride[1] &&
+           d->pad[0] == 0 && d->pad[1] == 0 && d->dilation[0] == 1 && d->dilation[1] == 1 &&
+           (channels < LANES || channels % LANES == 0);
+}
+
+static clg_status create_disjoint(clg_context *ctx, struct pooling *pooling,
+                                  const struct clg__planes *to, const struct clg__planes *from,
+                                  struct clg__planes_map **map)
+{
+    struct clg__grid grid =
+        share_out(to, pooling->window.h.size, 16 * (int64_t)ctx->info.compute_units, pooling);
+    grid.global[1] = 1; /* an item has all channels */
+    CLG__TRY(clg__planes_map_create(ctx, "pool2d_disjoint_backward", "max_backward_disjoint", "",
+                                    to, from, pooling, sizeof *pooling, map));
+    clg__planes_map_set_grid(*map, grid);
+    return CLG_OK;
+}
+
 static clg_status create_map(const clg_pool2d_desc *d, clg_context *ctx, const char *name,
                              bool backward, const struct clg__planes *to,
                              const struct clg__planes *from, struct clg__planes_map **map)
@@ -179,6 +202,8 @@ static clg_status create_map(const clg_pool2d_desc *d, clg_context *ctx, const c
                                               {"pool2d_last", "pool2d_last_backward"}};
     int64_t units = ctx->info.compute_units;
     bool last = d->x.layout == CLG_NHWC;
+    if (last && backward && is_disjoint(d))
+        return create_disjoint(ctx, &pooling, to, from, map);
     struct clg__grid grid =
         last ? share_out(to, backward ? d->stride[0] : 1, (searches ? 4 : 16) * units, &pooling)
              : share_out_first(to, backward, 16 * units, &pooling);
