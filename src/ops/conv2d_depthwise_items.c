@@ -11,7 +11,7 @@
 #include "ops/planes.h"
 
 /* Of conv2d_depthwise_items.cl. */
-enum { ITEMS = 256, LANES = 32, ROWS = 4, MOST_TAPS = 64 };
+enum { ITEMS = 256, LANES = 32, MOST_TAPS = 64 };
 
 /* `struct depthwise_items` of the kernels. */
 struct depthwise_items {
@@ -27,12 +27,23 @@ struct shape {
 
 /* ---- What items make ---- */
 
+/* Of a strip. Long ones read less twice; small tensors are cut into more, and for the filter's
+ * gradient, whose taps are in registers, too, short ones were faster on an H200. */
+static int rows_of(const struct conv2d_args *a, clg_conv2d_direction direction)
+{
+    enum { FEW = 4, MANY = 8, ENOUGH = 1 << 21 };
+    const int64_t elements =
+        direction == CLG_CONV2D_FORWARD ? clg__conv2d_y_count(a) : clg__conv2d_x_count(a);
+    return direction != CLG_CONV2D_BACKWARD_FILTER && elements >= ENOUGH ? MANY : FEW;
+}
+
 static int strips_of(const struct conv2d_args *a, clg_conv2d_direction direction)
 {
+    const int rows = rows_of(a, direction);
     if (direction != CLG_CONV2D_BACKWARD_DATA)
-        return clg__divide_up(a->p, ROWS);
-    const int rows = clg__divide_up(a->h, a->stride_h); /* of a phase */
-    return clg__divide_up(rows, ROWS) * clg__at_most(a->stride_h, a->h);
+        return clg__divide_up(a->p, rows);
+    const int all = clg__divide_up(a->h, a->stride_h); /* of a phase */
+    return clg__divide_up(all, rows) * clg__at_most(a->stride_h, a->h);
 }
 
 /* Sites of a channel. */
@@ -54,14 +65,14 @@ static int blocks_of(const struct conv2d_args *a, int channels)
 }
 
 /* Sites of a slice of the filter gradient's sum: enough slices for the device, and not so few sites
- * that joining the items' sums takes longer than making them. */
+ * that items have none. */
 static int span_of(const struct conv2d_args *a)
 {
-    enum { LEAST = 2, GROUPS = 1024, MOST_SLICES = 256 };
+    enum { GROUPS = 2048, MOST_SLICES = 256 };
     const int64_t sites = sites_of(a, CLG_CONV2D_BACKWARD_FILTER);
     const int64_t of_group = a->x_channels_last ? ITEMS / LANES : ITEMS;
     int64_t slices = clg__at_most(clg__divide_up(GROUPS, blocks_of(a, a->k)), MOST_SLICES);
-    const int64_t most = divide_up(sites, LEAST * of_group);
+    const int64_t most = divide_up(sites, of_group);
     return (int)divide_up(sites, slices < most ? slices : most);
 }
 
@@ -154,10 +165,11 @@ static clg_status depthwise_items_prepare(clg_context *ctx, const struct conv2d_
                                         "depthwise_items_filter"};
     const bool joins = direction == CLG_CONV2D_BACKWARD_FILTER;
     const struct shape shape = shape_of(a, direction);
-    char options[96];
+    char options[128];
     snprintf(options, sizeof options,
-             "-DCHANNELS_LAST=%d -DTAPS_R=%d -DTAPS_S=%d -DDENSE=%d -DUNEVEN=%d",
-             a->x_channels_last != 0, shape.taps_r, shape.taps_s, shape.dense, shape.uneven);
+             "-DROWS=%d -DCHANNELS_LAST=%d -DTAPS_R=%d -DTAPS_S=%d -DDENSE=%d -DUNEVEN=%d",
+             rows_of(a, direction), a->x_channels_last != 0, shape.taps_r, shape.taps_s,
+             shape.dense, shape.uneven);
     const struct clg__kernel_spec kernels[] = {
         [KERNEL] = {source, names[direction], options},
         [JOIN] = {"channel_sum_groups", joins ? "channel_sum_groups" : NULL, ""},

@@ -1,5 +1,6 @@
 #include "clgrad/pool2d.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 struct clg_pool2d {
     struct clg__planes_plan base;
     clg_pool_kind kind;
+    struct clg__planes_map *winners; /* of windows that overlap, on GPU-like devices */
+    size_t workspace;                /* for them, bytes */
 };
 
 static const char *const names[] = {"max", "avg"};
@@ -193,9 +196,15 @@ static clg_status create_map(const clg_pool2d_desc *d, clg_context *ctx, const c
                              const struct clg__planes *from, struct clg__planes_map **map)
 {
     struct pooling pooling = {.window = {axis_of(d, 0), axis_of(d, 1), d->count_include_pad}};
-    if (ctx->info.family == CLG_FAMILY_GPU)
-        return clg__planes_map_create(ctx, "pool2d", name, "", to, from, &pooling.window,
+    if (ctx->info.family == CLG_FAMILY_GPU) {
+        enum { MOST = 3 }; /* of windows that get kernels of their own */
+        const bool own = d->size[0] <= MOST && d->size[1] <= MOST;
+        char options[48];
+        snprintf(options, sizeof options, "-DSIZE_H=%d -DSIZE_W=%d", own ? (int)d->size[0] : 0,
+                 own ? (int)d->size[1] : 0);
+        return clg__planes_map_create(ctx, "pool2d", name, options, to, from, &pooling.window,
                                       sizeof pooling.window, map);
+    }
     /* The gradient of a maximum searches windows that reach over the end of a part twice. */
     bool searches = backward && d->kind == CLG_POOL_MAX && d->size[0] > d->stride[0];
     static const char *const sources[2][2] = {{"pool2d_first", "pool2d_first_backward"},
@@ -213,10 +222,16 @@ static clg_status create_map(const clg_pool2d_desc *d, clg_context *ctx, const c
     return CLG_OK;
 }
 
-static clg_status create_maps(const clg_pool2d_desc *desc, struct clg__planes_plan *plan)
+static bool overlaps(const clg_pool2d_desc *d)
+{
+    return span_of(d, 0) > d->stride[0] || span_of(d, 1) > d->stride[1];
+}
+
+static clg_status create_maps(const clg_pool2d_desc *desc, clg_pool2d *pool)
 {
     static const char *const forward[] = {"max_forward", "avg_forward"};
     static const char *const backward[] = {"max_backward", "avg_backward"};
+    struct clg__planes_plan *plan = &pool->base;
     clg_pool2d_desc d = resolved(desc);
     struct clg__planes x = clg__planes_of(&plan->x), y = clg__planes_of(&plan->y);
     if (plan->ctx->info.family == CLG_FAMILY_CPU && x.inner == 1 && d.size[0] == x.h &&
@@ -227,6 +242,12 @@ static clg_status create_maps(const clg_pool2d_desc *desc, struct clg__planes_pl
         d.size[1] = d.stride[1] = x.w;
     }
     CLG__TRY(create_map(&d, plan->ctx, forward[d.kind], false, &y, &x, &plan->forward));
+    if (plan->ctx->info.family == CLG_FAMILY_GPU && d.kind == CLG_POOL_MAX && overlaps(&d)) {
+        pool->workspace = (size_t)clg__planes_count(&y) * sizeof(cl_int);
+        CLG__TRY(create_map(&d, plan->ctx, "max_winners", false, &y, &x, &pool->winners));
+        CLG__TRY(create_map(&d, plan->ctx, "max_backward_won", true, &x, &y, &plan->backward));
+        return clg__scratch_reserve(plan->ctx, pool->workspace);
+    }
     return create_map(&d, plan->ctx, backward[d.kind], true, &x, &y, &plan->backward);
 }
 
@@ -243,7 +264,7 @@ clg_status clg_pool2d_create(clg_context *ctx, const clg_pool2d_desc *desc, clg_
     plan->base = (struct clg__planes_plan){.ctx = clg__context_retain(ctx), .x = desc->x, .y = y};
     plan->kind = desc->kind;
     clg_status status;
-    CLG__TRY_GOTO(create_maps(desc, &plan->base));
+    CLG__TRY_GOTO(create_maps(desc, plan));
     *out = plan;
     return CLG_OK;
 fail:
@@ -255,6 +276,7 @@ void clg_pool2d_destroy(clg_pool2d *plan)
 {
     if (!plan)
         return;
+    clg__planes_map_destroy(plan->winners);
     clg__planes_plan_release(&plan->base);
     free(plan);
 }
@@ -267,10 +289,22 @@ clg_status clg_pool2d_forward(clg_pool2d *plan, clg_tensor *y, const clg_tensor 
     return clg__planes_plan_forward(call, &plan->base, y, x, run);
 }
 
-static clg_status max_backward(const char *call, const struct clg__planes_plan *plan,
-                               clg_tensor *dx, const clg_tensor *dy, const clg_tensor *x,
-                               const clg_tensor *y, const clg_run *run)
+static clg_status enqueue_max_backward(clg_pool2d *pool, struct clg__stream *stream,
+                                       struct clg__mem dx, const struct clg__mem in[3])
 {
+    const struct clg__planes_plan *plan = &pool->base;
+    if (!pool->winners)
+        return clg__planes_map_enqueue_all(plan->backward, stream, dx, in, 3);
+    CLG__TRY(clg__planes_map_enqueue(pool->winners, stream, stream->workspace, in[1]));
+    return clg__planes_map_enqueue_all(plan->backward, stream, dx,
+                                       (const struct clg__mem[]){in[0], stream->workspace}, 2);
+}
+
+static clg_status max_backward(const char *call, clg_pool2d *pool, clg_tensor *dx,
+                               const clg_tensor *dy, const clg_tensor *x, const clg_tensor *y,
+                               const clg_run *run)
+{
+    const struct clg__planes_plan *plan = &pool->base;
     CLG__TRY(clg__refuse_accumulate(call, run));
     CLG__TRY(clg__expect_tensor(call, "dx", plan->ctx, dx, &plan->x));
     CLG__TRY(clg__expect_tensor(call, "dy", plan->ctx, dy, &plan->y));
@@ -278,10 +312,8 @@ static clg_status max_backward(const char *call, const struct clg__planes_plan *
     CLG__TRY(clg__expect_tensor(call, "y", plan->ctx, y, &plan->y));
     const struct clg__mem in[] = {clg__tensor_mem(dy), clg__tensor_mem(x), clg__tensor_mem(y)};
     struct clg__stream stream;
-    CLG__TRY(clg__stream_begin(&stream, plan->ctx, run, 0));
-    clg_status status =
-        clg__planes_map_enqueue_all(plan->backward, &stream, clg__tensor_mem(dx), in, 3);
-    return clg__stream_end(&stream, status);
+    CLG__TRY(clg__stream_begin(&stream, plan->ctx, run, pool->workspace));
+    return clg__stream_end(&stream, enqueue_max_backward(pool, &stream, clg__tensor_mem(dx), in));
 }
 
 clg_status clg_pool2d_backward(clg_pool2d *plan, clg_tensor *dx, const clg_tensor *dy,
@@ -289,6 +321,6 @@ clg_status clg_pool2d_backward(clg_pool2d *plan, clg_tensor *dx, const clg_tenso
 {
     static const char call[] = "clg_pool2d_backward";
     CLG__TRY(clg__check_plan(call, plan));
-    return plan->kind == CLG_POOL_MAX ? max_backward(call, &plan->base, dx, dy, x, y, run)
+    return plan->kind == CLG_POOL_MAX ? max_backward(call, plan, dx, dy, x, y, run)
                                       : clg__planes_plan_backward(call, &plan->base, dx, dy, run);
 }
