@@ -2,13 +2,15 @@
  * Normalisation where the channels of a pixel are contiguous: [images][rows][channels], for example
  * NHWC and N C; for a layer norm's gamma and beta, rows of elements. For GPU-like devices; the same
  * kernels for others are in norm_columns_cpu.cl and norm_columns_cpu_sums.cl.
- * A tile is some rows and channels; s.lanes items take channels side by side, the group's others
- * take other rows. Local memory: LANES float2.
+ * A tile is some rows and channels; s.lanes items take VEC channels each side by side, the group's
+ * others take other rows. Channels are a multiple of VEC. Local memory: 2 LANES vectors.
  */
-#define VEC 1
 #include "common.clh"
 #include "norm_args.clh"
 #include "norm.clh"
+
+/* So many loads of an item are on their way. */
+#define ROWS_AHEAD __attribute__((opencl_unroll_hint(4)))
 
 struct column_tile {
     int image, row, rows;
@@ -28,41 +30,60 @@ struct column_tile column_tile(const int tile, const struct norm_columns s)
     return t;
 }
 
-/* Of the sums: the item's channel, and whether it is another item's. */
+/* Of the sums: the item's first channel, and whether they are another item's. */
 int channel_of(const struct column_tile t, const struct norm_columns s)
 {
-    return min(t.channel + LANE_ACROSS(s), s.channels - 1);
+    return min(t.channel + LANE_ACROSS(s) * VEC, s.channels - VEC);
 }
 
 bool is_idle(const struct column_tile t, const struct norm_columns s)
 {
-    return t.channel + LANE_ACROSS(s) >= s.channels;
+    return t.channel + LANE_ACROSS(s) * VEC >= s.channels;
+}
+
+/* Sums over the items that have the same channels. */
+void sum_lanes(vec *a, vec *b, const int lanes, __local vec *scratch)
+{
+    __local vec *others = scratch + LANES;
+    scratch[LANE] = *a;
+    others[LANE] = *b;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int width = LANES / 2; width >= lanes; width /= 2) {
+        if (LANE < width) {
+            scratch[LANE] += scratch[LANE + width];
+            others[LANE] += others[LANE + width];
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    *a = scratch[LANE & (lanes - 1)];
+    *b = others[LANE & (lanes - 1)];
 }
 
 TILE_KERNEL void norm_column_moments(OUT(float, partial), IN(float, x),
                                      const struct norm_columns s)
 {
-    __local float2 scratch[LANES];
+    __local vec scratch[2 * LANES];
     const struct column_tile t = column_tile(TILE, s);
     const int row_step = LANES / s.lanes, channel = channel_of(t, s);
     __global const float *at = AT(x) + (t.image * s.rows + t.row) * s.channels + channel;
     const int sample = min(t.rows, SAMPLE);
-    float shift = 0.0f;
-    for (int r = 0; r < sample; r++)
-        shift += at[r * s.channels];
+    vec shift = 0.0f;
+    ROWS_AHEAD for (int r = 0; r < sample; r++) shift += LOAD(at + r * s.channels);
     shift /= (float)sample;
-    float2 sums = 0.0f;
-    for (int r = LANE_DOWN(s); r < t.rows; r += row_step) {
-        const float d = at[r * s.channels] - shift;
-        sums += (float2)(d, d * d);
+    vec sum = 0.0f, squares = 0.0f;
+    ROWS_AHEAD for (int r = LANE_DOWN(s); r < t.rows; r += row_step)
+    {
+        const vec d = LOAD(at + r * s.channels) - shift;
+        sum += d;
+        squares += d * d;
     }
-    sums = tile_sum(sums, s.lanes, scratch);
+    sum_lanes(&sum, &squares, s.lanes, scratch);
     if (LANE < s.lanes && !is_idle(t, s)) {
         __global float *part = AT(partial) + t.chunk * s.channels + channel;
-        part[PART_COUNT * (size_t)s.partials] = (float)t.rows;
-        part[PART_SHIFT * (size_t)s.partials] = shift;
-        part[PART_SUM * (size_t)s.partials] = sums.x;
-        part[PART_SQUARES * (size_t)s.partials] = sums.y;
+        STORE((vec)((float)t.rows), part + PART_COUNT * (size_t)s.partials);
+        STORE(shift, part + PART_SHIFT * (size_t)s.partials);
+        STORE(sum, part + PART_SUM * (size_t)s.partials);
+        STORE(squares, part + PART_SQUARES * (size_t)s.partials);
     }
 }
 
@@ -75,37 +96,48 @@ TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, 
                                   IN(float, saved), IN(float, gamma), IN(float, beta),
                                   IN(float, y), OUT(float, dz), const struct norm_columns s)
 {
-    __local float2 scratch[LANES];
+    __local vec scratch[2 * LANES];
     const struct column_tile t = column_tile(TILE, s);
     const int row_step = LANES / s.lanes, channel = channel_of(t, s);
     const int start = (t.image * s.rows + t.row) * s.channels + channel;
     const bool by_row = s.statistics_by_row, by_x = s.mask == NORM_MASK_BY_X;
     __global const float *statistics =
         AT(saved) + (by_row ? t.row : t.image * s.image_step + channel);
-    const float rstd_of_all = by_row ? 1.0f : statistics[2 * (size_t)s.row];
-    const float scale = by_x && gamma_object ? AT(gamma)[channel] * rstd_of_all : rstd_of_all;
-    const float shift = by_x && beta_object ? AT(beta)[channel] : 0.0f;
-    float2 sums = 0.0f;
-    for (int r = is_idle(t, s) ? t.rows : LANE_DOWN(s); r < t.rows; r += row_step) {
-        const int at = start + r * s.channels, entry = by_row ? r : 0;
-        float d = (AT(x)[at] - statistics[entry]) - statistics[s.row + entry];
-        if (by_row)
-            d *= statistics[2 * (size_t)s.row + entry];
-        float g = AT(dy)[at];
-        if (by_x)
-            g = MASK(float, fma(d, scale, shift), g);
-        else if (s.mask == NORM_MASK_BY_Y)
-            g = MASK(float, AT(y)[at], g);
-        if (dz_object)
-            AT(dz)[at] = g;
-        sums += (float2)(g, g * d);
+    vec mean = 0.0f, mean_rest = 0.0f, rstd = 1.0f;
+    if (!by_row) {
+        mean = LOAD(statistics);
+        mean_rest = LOAD(statistics + s.row);
+        rstd = LOAD(statistics + 2 * (size_t)s.row);
     }
-    sums.y *= rstd_of_all;
-    sums = tile_sum(sums, s.lanes, scratch);
+    vec scale = rstd, shift = 0.0f;
+    if (by_x && gamma_object)
+        scale *= LOAD(AT(gamma) + channel);
+    if (by_x && beta_object)
+        shift = LOAD(AT(beta) + channel);
+    vec sum = 0.0f, products = 0.0f;
+    ROWS_AHEAD for (int r = is_idle(t, s) ? t.rows : LANE_DOWN(s); r < t.rows; r += row_step)
+    {
+        const int at = start + r * s.channels;
+        vec d = LOAD(AT(x) + at), g = LOAD(AT(dy) + at);
+        if (by_row)
+            d = ((d - statistics[r]) - statistics[s.row + r]) * statistics[2 * (size_t)s.row + r];
+        else
+            d = (d - mean) - mean_rest;
+        if (by_x)
+            g = MASK(vec, fma(d, scale, shift), g);
+        else if (s.mask == NORM_MASK_BY_Y)
+            g = MASK(vec, LOAD(AT(y) + at), g);
+        if (dz_object)
+            STORE(g, AT(dz) + at);
+        sum += g;
+        products += g * d;
+    }
+    products *= rstd;
+    sum_lanes(&sum, &products, s.lanes, scratch);
     if (LANE < s.lanes && !is_idle(t, s)) {
         __global float *part = AT(partial) + t.chunk * s.channels + channel;
-        part[0] = sums.x;
-        part[s.partials] = sums.y;
+        STORE(sum, part);
+        STORE(products, part + s.partials);
     }
 }
 
@@ -120,12 +152,13 @@ TILE_KERNEL void norm_column_apply(OUT(float, y), IN(float, x), IN(float, coeffi
     __global const float *shift = scale + s.row;
     const int start = (t.image * s.rows + t.row) * s.channels + t.channel;
     for (int r = LANE_DOWN(s); r < t.rows; r += LANES / s.lanes)
-        for (int c = LANE_ACROSS(s); c < t.channels; c += s.lanes) {
+        for (int c = LANE_ACROSS(s) * VEC; c < t.channels; c += s.lanes * VEC) {
             const int at = start + r * s.channels + c;
-            float value = APPLY(float, AT(x)[at], mean[c], mean_rest[c], scale[c], shift[c]);
+            vec value = APPLY(vec, LOAD(AT(x) + at), LOAD(mean + c), LOAD(mean_rest + c),
+                              LOAD(scale + c), LOAD(shift + c));
             if (z_object)
-                value += AT(z)[at];
-            AT(y)[at] = AT_LEAST(float, s.lowest, value);
+                value += LOAD(AT(z) + at);
+            STORE(AT_LEAST(vec, s.lowest, value), AT(y) + at);
         }
 }
 
@@ -141,14 +174,16 @@ TILE_KERNEL void norm_column_gradient(OUT(float, dx), IN(float, dy), IN(float, x
     __global const float *slope = scale + s.row, *shift = slope + s.row, *beta = shift + s.row;
     const int start = (t.image * s.rows + t.row) * s.channels + t.channel;
     for (int r = LANE_DOWN(s); r < t.rows; r += LANES / s.lanes)
-        for (int c = LANE_ACROSS(s); c < t.channels; c += s.lanes) {
+        for (int c = LANE_ACROSS(s) * VEC; c < t.channels; c += s.lanes * VEC) {
             const int at = start + r * s.channels + c;
-            const float from = AT(x)[at];
-            float g = AT(dy)[at];
+            const vec from = LOAD(AT(x) + at), m = LOAD(mean + c), rest = LOAD(mean_rest + c);
+            const vec factor = LOAD(scale + c);
+            vec g = LOAD(AT(dy) + at);
             if (s.mask == NORM_MASK_BY_X)
-                g = MASK(float, APPLY(float, from, mean[c], mean_rest[c], scale[c], beta[c]), g);
+                g = MASK(vec, APPLY(vec, from, m, rest, factor, LOAD(beta + c)), g);
             else if (s.mask == NORM_MASK_BY_Y)
-                g = MASK(float, AT(y)[at], g);
-            AT(dx)[at] = GRADIENT(g, from, mean[c], mean_rest[c], scale[c], slope[c], shift[c]);
+                g = MASK(vec, LOAD(AT(y) + at), g);
+            STORE(GRADIENT(g, from, m, rest, factor, LOAD(slope + c), LOAD(shift + c)),
+                  AT(dx) + at);
         }
 }

@@ -2,17 +2,28 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 
-/* The widths that norm_planes.cl and norm_columns.cl are built with. MOST_VECTORS are the sums that
+/* The widths that the kernels are built with: items of a group, fewer for rows, which may be short,
+ * and elements that an item takes at once. MOST_VECTORS are the sums that
  * norm_columns_cpu_sums.cl has room for, SIDE those that it keeps in registers. */
-enum { GPU_LANES = 64, CPU_VECTOR = 16, SIDE = 4, MOST_VECTORS = 32 };
+enum {
+    GPU_LANES = 128,
+    GPU_ROW_LANES = 64,
+    GPU_VECTOR = 4,
+    CPU_VECTOR = 16,
+    SIDE = 4,
+    MOST_VECTORS = 32
+};
 
 /* Elements of a tile: enough tiles to feed every core several times, and enough elements to hide
  * what starting a tile costs. The upper end keeps sums over a tile short; a tile of columns leaves
  * a partial result for each channel, and the rows above it shall be many more than that. */
 enum { LEAST_TILE = 1024, MOST_TILE = 8192, MOST_OF_COLUMNS = 65536, TILES_PER_CORE = 16 };
+/* On a GPU-like device, where a tile has many rows at once. */
+enum { LEAST_OF_COLUMNS = 4096 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -32,12 +43,12 @@ static bool is_gpu(const clg_context *ctx)
 /* Elements that an item takes at once. */
 static int vector_of(const clg_context *ctx)
 {
-    return is_gpu(ctx) ? 1 : CPU_VECTOR;
+    return is_gpu(ctx) ? GPU_VECTOR : CPU_VECTOR;
 }
 
-static int lanes_of(const clg_context *ctx)
+static int lanes_of(const clg_context *ctx, int most)
 {
-    int lanes = is_gpu(ctx) ? GPU_LANES : 1;
+    int lanes = is_gpu(ctx) ? most : 1;
     while (lanes > 1 && (size_t)lanes > ctx->info.max_work_group_size)
         lanes /= 2;
     return lanes;
@@ -66,7 +77,7 @@ bool clg__norm_fits_tile(const clg_context *ctx, const struct clg__norm_view *vi
 }
 
 static void cut_planes(struct clg__norm_stage *stage, const struct clg__norm_view *view,
-                       enum clg__norm_goal goal, int64_t elements, int lanes)
+                       enum clg__norm_goal goal, int64_t elements, int lanes, int vector)
 {
     int64_t parts = ceil_div(view->length, elements);
     int64_t part = view->length;
@@ -84,7 +95,7 @@ static void cut_planes(struct clg__norm_stage *stage, const struct clg__norm_vie
                                               .images_per_tile = (int)images,
                                               .parts = (int)parts,
                                               .part_length = (int)part,
-                                              .lanes = power_of_two(part, lanes)};
+                                              .lanes = power_of_two(ceil_div(part, vector), lanes)};
     stage->args_size = sizeof stage->args.planes;
     stage->tiles = stage->partials = stacks * view->channels * parts;
     stage->args.planes.partials = (int)stage->partials;
@@ -132,15 +143,19 @@ int64_t clg__norm_pixels_a_row(const clg_context *ctx, int64_t channels)
 }
 
 static void cut_columns(struct clg__norm_stage *stage, const clg_context *ctx,
-                        const struct clg__norm_view *view, enum clg__norm_goal goal)
+                        const struct clg__norm_view *view, enum clg__norm_goal goal, int vector)
 {
     bool sums = goal != CLG__NORM_PASS;
     int64_t elements = tile_elements(ctx, view, sums ? MOST_OF_COLUMNS : MOST_TILE);
+    if (is_gpu(ctx) && sums && elements < LEAST_OF_COLUMNS)
+        elements = LEAST_OF_COLUMNS;
     int64_t pixels = view->statistics_by_row || (!sums && !view->copies_tables)
                          ? 1
                          : clg__norm_pixels_a_row(ctx, view->channels);
     int64_t channels = pixels * view->channels, length = view->length / pixels;
-    int64_t part = stage->lanes > 1 ? lanes_across(channels, stage->lanes) : even_part(channels);
+    int64_t part = stage->lanes > 1
+                       ? vector * lanes_across(ceil_div(channels, vector), stage->lanes)
+                       : even_part(channels);
     if (!sums)
         part = channels < 2 * elements ? channels : elements;
     int64_t rows = clamp(elements / part, 1, length ? length : 1);
@@ -155,7 +170,7 @@ static void cut_columns(struct clg__norm_stage *stage, const clg_context *ctx,
                               .rows_per_tile = (int)rows,
                               .parts = (int)ceil_div(channels, part),
                               .part_channels = (int)part,
-                              .lanes = power_of_two(part, stage->lanes),
+                              .lanes = power_of_two(ceil_div(part, vector), stage->lanes),
                               .statistics_by_row = view->statistics_by_row,
                               .stream = 2 * sizeof(float) * (uint64_t)all > ctx->info.global_cache};
     stage->args_size = sizeof stage->args.columns;
@@ -171,18 +186,20 @@ clg_status clg__norm_stage_init(struct clg__norm_stage *stage, clg_context *ctx,
 {
     static const char *const columns[2][2] = {{"norm_columns_cpu", "norm_columns_cpu_sums"},
                                               {"norm_columns", "norm_columns"}};
-    int lanes = lanes_of(ctx);
+    bool rows = strcmp(source, "norm_rows") == 0;
+    int lanes = lanes_of(ctx, rows ? GPU_ROW_LANES : GPU_LANES), vector = vector_of(ctx);
     char options[64];
     stage->lanes = lanes;
     stage->columns = view->channels_last;
-    snprintf(options, sizeof options, "-DLANES=%d", lanes);
     if (view->channels_last) {
-        cut_columns(stage, ctx, view, goal);
+        if (is_gpu(ctx) && view->channels % vector != 0)
+            vector = 1;
+        cut_columns(stage, ctx, view, goal, vector);
         source = columns[is_gpu(ctx)][goal != CLG__NORM_PASS];
     } else {
-        cut_planes(stage, view, goal, tile_elements(ctx, view, MOST_TILE), lanes);
-        snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d", lanes, vector_of(ctx));
+        cut_planes(stage, view, goal, tile_elements(ctx, view, MOST_TILE), lanes, vector);
     }
+    snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d", lanes, vector);
     clg__norm_stage_set_relu(stage, -INFINITY, NORM_MASK_NONE);
     return clg__kernel_create(ctx, source, kernel, options, &stage->kernel);
 }
@@ -225,18 +242,19 @@ clg_status clg__norm_stage_launch(const struct clg__norm_stage *stage, struct cl
 /* The sets of a work-item. */
 static int sets_of(const clg_context *ctx, bool channels)
 {
-    return channels ? vector_of(ctx) : 1;
+    return channels && !is_gpu(ctx) ? CPU_VECTOR : 1;
 }
 
 clg_status clg__norm_join_create(clg_context *ctx, bool channels, const char *kernel,
                                  struct clg__kernel **out)
 {
     char options[64];
-    snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d", lanes_of(ctx), sets_of(ctx, channels));
+    snprintf(options, sizeof options, "-DLANES=%d -DVEC=%d", lanes_of(ctx, GPU_LANES),
+             sets_of(ctx, channels));
     return clg__kernel_create(ctx, "norm_join", kernel, options, out);
 }
 
 struct clg__grid clg__norm_join_grid(const clg_context *ctx, bool channels, int64_t sets)
 {
-    return grid_of(ceil_div(sets, sets_of(ctx, channels)), lanes_of(ctx));
+    return grid_of(ceil_div(sets, sets_of(ctx, channels)), lanes_of(ctx, GPU_LANES));
 }
