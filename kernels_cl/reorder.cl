@@ -4,8 +4,7 @@
  * reorder_blocks (CPU-like devices): a work-item moves a region of 16 x 16 blocks, each through
  * registers; blocks follow each other along the rows of the output, so that writes are contiguous.
  * 17 KiB of local memory for outputs whose rows are whole pages apart.
- * reorder_tiles (GPU-like devices): a work-group of 16 x 16 moves a tile through 1088 bytes of
- * local memory; reads and writes are contiguous across items.
+ * GPU-like devices have reorder_tiles.cl.
  */
 #include "common.clh"
 #include "elements.clh"
@@ -124,20 +123,6 @@ __kernel void reorder_blocks(OUT(float, y), IN(float, x), const int rows, const 
                        around);
         }
     }
-}
-
-__kernel __attribute__((reqd_work_group_size(16, 16, 1))) void
-reorder_tiles(OUT(float, y), IN(float, x), const int rows, const int columns)
-{
-    __local float tile[16][17]; /* a column more, so that columns lie in different banks */
-    const size_t matrix = get_group_id(2) * (size_t)rows * columns;
-    const int a = get_local_id(0), b = get_local_id(1);
-    const int row = get_group_id(0) * 16, column = get_group_id(1) * 16;
-    if (row + b < rows && column + a < columns)
-        tile[b][a] = AT(x)[matrix + (size_t)(row + b) * columns + column + a];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (row + a < rows && column + b < columns)
-        AT(y)[matrix + (size_t)(column + b) * rows + row + a] = tile[a][b];
 }
 
 /* Where the order of the elements stays the same. */

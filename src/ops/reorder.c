@@ -1,5 +1,6 @@
 #include "clgrad/reorder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct clg__reorder {
     struct clg__kernel *kernel;
     struct clg__elements elements;
     enum { COPY, BLOCKS, TILES } method;
+    int tile; /* of TILES: one side */
 };
 
 struct clg_reorder {
@@ -49,8 +51,13 @@ clg_status clg__reorder_create(clg_context *ctx, int64_t n, int64_t c, int64_t h
     reorder->method = from == to || c == 1 || h * w == 1   ? COPY
                       : ctx->info.family == CLG_FAMILY_GPU ? TILES
                                                            : BLOCKS;
-    clg_status status = clg__kernel_create(ctx, "reorder", kernels[reorder->method],
-                                           clg__elements_options(ctx), &reorder->kernel);
+    reorder->tile = reorder->rows > BLOCK && reorder->columns > BLOCK ? 2 * BLOCK : BLOCK;
+    const bool tiles = reorder->method == TILES;
+    char options[32];
+    snprintf(options, sizeof options, "-DTILE=%d", reorder->tile);
+    clg_status status =
+        clg__kernel_create(ctx, tiles ? "reorder_tiles" : "reorder", kernels[reorder->method],
+                           tiles ? options : clg__elements_options(ctx), &reorder->kernel);
     if (status == CLG_OK)
         *out = reorder;
     else
@@ -98,10 +105,12 @@ clg_status clg__reorder_enqueue(struct clg__reorder *r, struct clg__stream *stre
     if (r->method == COPY)
         return CLG__LAUNCH(stream, r->kernel, r->elements.grid, clg__arg_mem(y), clg__arg_mem(x),
                            clg__arg_elements(&r->elements));
+    enum { ITEMS = 256 };
+    const size_t tile = (size_t)r->tile, down = ITEMS / tile;
     struct clg__grid grid = {3,
-                             {(size_t)(ceil_div(r->rows, BLOCK) * BLOCK),
-                              (size_t)(ceil_div(r->columns, BLOCK) * BLOCK), (size_t)r->matrices},
-                             {BLOCK, BLOCK, 1}};
+                             {(size_t)ceil_div(r->rows, r->tile) * tile,
+                              (size_t)ceil_div(r->columns, r->tile) * down, (size_t)r->matrices},
+                             {tile, down, 1}};
     return CLG__LAUNCH(stream, r->kernel, grid, clg__arg_mem(y), clg__arg_mem(x),
                        clg__arg_int(r->rows), clg__arg_int(r->columns));
 }
