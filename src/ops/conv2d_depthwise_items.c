@@ -15,7 +15,7 @@ enum { ITEMS = 256, LANES = 32, MOST_TAPS = 64 };
 
 /* `struct depthwise_items` of the kernels. */
 struct depthwise_items {
-    struct clg__divisor columns, strips, channels;
+    struct clg__divisor columns, strips, channels, filters, phases;
     cl_int step_h, step_w, in_h, in_w, span;
 };
 
@@ -91,6 +91,8 @@ static struct depthwise_items items_of(const struct conv2d_args *a, clg_conv2d_d
         .columns = clg__divisor_of(data ? a->w : a->q),
         .strips = clg__divisor_of(strips_of(a, direction)),
         .channels = clg__divisor_of(data ? a->c : a->k),
+        .filters = clg__divisor_of(a->k / a->c),
+        .phases = clg__divisor_of(clg__at_most(a->stride_h, a->h)),
         .step_h = data ? a->stride_h / common_h : 1,
         .step_w = data ? a->stride_w / common_w : 1,
         .in_h = data ? a->dilation_h / common_h : a->dilation_h,
@@ -160,7 +162,8 @@ struct state {
 static clg_status depthwise_items_prepare(clg_context *ctx, const struct conv2d_args *a,
                                           clg_conv2d_direction direction, void **out)
 {
-    static const char source[] = "conv2d_depthwise_items";
+    static const char *const sources[] = {"conv2d_depthwise_items", "conv2d_depthwise_items",
+                                          "conv2d_depthwise_items_filter"};
     static const char *const names[] = {"depthwise_items_forward", "depthwise_items_backward_data",
                                         "depthwise_items_filter"};
     const bool joins = direction == CLG_CONV2D_BACKWARD_FILTER;
@@ -171,7 +174,7 @@ static clg_status depthwise_items_prepare(clg_context *ctx, const struct conv2d_
              rows_of(a, direction), a->x_channels_last != 0, shape.taps_r, shape.taps_s,
              shape.dense, shape.uneven);
     const struct clg__kernel_spec kernels[] = {
-        [KERNEL] = {source, names[direction], options},
+        [KERNEL] = {sources[direction], names[direction], options},
         [JOIN] = {"channel_sum_groups", joins ? "channel_sum_groups" : NULL, ""},
     };
     CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), kernels, 2, out));
