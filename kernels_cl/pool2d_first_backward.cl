@@ -12,13 +12,15 @@
 #include "pool2d_first.clh"
 #include "transpose.clh"
 
-void clear(__global float *dx, int count)
+/* The last vector overlaps the one before it. */
+void fill(__global float *dx, float value, int count)
 {
-    int i = 0;
-    for (; i + 16 <= count; i += 16)
-        store_16(dx + i, 0.0f);
-    for (; i < count; i++)
-        dx[i] = 0.0f;
+    if (count >= 16)
+        store_16(dx + count - 16, value);
+    for (int i = 0; i + 16 <= count; i += 16)
+        store_16(dx + i, value);
+    for (int i = 0; i < count && count < 16; i++)
+        dx[i] = value;
 }
 
 /* How far from the first tap of each of 16 windows the first one that equals y is; -1: none. */
@@ -55,7 +57,7 @@ __kernel void max_backward(OUT(float, dx), IN(float, dy), IN(float, x), IN(float
     const int end_plane = min(count / floats, first_plane + pooling.rows);
     const int end_y = count / floats * (int)(from.h.by * from.w.by);
     const struct range inside = vectors_inside(columns, (int)to.w.by, window.w);
-    clear(AT(dx) + first_plane * floats, (end_plane - first_plane) * floats);
+    fill(AT(dx) + first_plane * floats, 0.0f, (end_plane - first_plane) * floats);
     for (int row = first_plane * (int)from.h.by; row < end_plane * (int)from.h.by; row++) {
         const int plane = divide(row, from.h), p = row - plane * (int)from.h.by;
         int q = 0;
@@ -120,7 +122,12 @@ __kernel void avg_backward(OUT(float, dx), IN(float, dy), const int count, const
     const int first_plane = (int)get_global_id(0) * pooling.rows;
     const int end_plane = min(count / floats, first_plane + pooling.rows);
     const struct range inside = vectors_inside(columns, (int)to.w.by, window.w);
-    clear(AT(dx) + first_plane * floats, (end_plane - first_plane) * floats);
+    if (is_plane(to, window)) {
+        for (int plane = first_plane; plane < end_plane; plane++)
+            fill(AT(dx) + plane * floats, AT(dy)[plane] / (float)floats, floats);
+        return;
+    }
+    fill(AT(dx) + first_plane * floats, 0.0f, (end_plane - first_plane) * floats);
     for (int row = first_plane * (int)from.h.by; row < end_plane * (int)from.h.by; row++) {
         const int plane = divide(row, from.h), p = row - plane * (int)from.h.by;
         __global const float *shares = AT(dy) + row * columns;

@@ -13,22 +13,28 @@
 #include "pool2d_last.clh"
 #include "lanes.clh"
 
-INLINE void largest_of(__global float *y, __global const float *x, const struct taps taps,
-                const int vectors)
+/* Returns 0, or NaN in lanes where an element is infinite or a NaN. NaNs need more instructions:
+ * the largest value is one for sure only with `nan`. */
+INLINE float16 largest_of(__global float *y, __global const float *x, const struct taps taps,
+                          const int vectors, const int nan)
 {
-    float16 largest[4];
-    int16 nan[4];
+    float16 largest[4], not_finite[4];
     EACH(v, vectors) largest[v] = -INFINITY;
-    EACH(v, vectors) nan[v] = 0;
+    EACH(v, vectors) not_finite[v] = 0.0f;
     for (int r = 0; r < taps.rows; r++)
         for (int s = 0; s < taps.columns; s++)
             EACH(v, vectors)
             {
                 const float16 value = load_16(x + r * taps.down + s * taps.right + 16 * v);
                 largest[v] = value > largest[v] ? value : largest[v];
-                nan[v] |= value != value;
+                if (nan)
+                    largest[v] = value != value ? value : largest[v];
+                else
+                    not_finite[v] = fma(value, (float16)0.0f, not_finite[v]);
             }
-    EACH(v, vectors) store_16(y + 16 * v, nan[v] ? (float16)NAN : largest[v]);
+    EACH(v, vectors) store_16(y + 16 * v, largest[v]);
+    EACH(v, vectors) not_finite[0] += v ? not_finite[v] : (float16)0.0f;
+    return not_finite[0];
 }
 
 /* Rows are summed on their own, which keeps the rounding error of large windows small. */
@@ -47,37 +53,66 @@ INLINE void average_of(__global float *y, __global const float *x, const struct 
     EACH(v, vectors) store_16(y + 16 * v, sum[v] * factor);
 }
 
-INLINE void value_of(__global float *y, __global const float *x, const struct taps taps,
-              const int vectors, const int average)
+INLINE float16 value_of(__global float *y, __global const float *x, const struct taps taps,
+                        const int vectors, const int average, const int nan)
 {
-    if (average)
-        average_of(y, x, taps, vectors);
-    else
-        largest_of(y, x, taps, vectors);
+    if (!average)
+        return largest_of(y, x, taps, vectors, nan);
+    average_of(y, x, taps, vectors);
+    return 0.0f;
+}
+
+/* What a work-item works on. */
+struct forward {
+    __global float *y;
+    __global const float *x;
+    struct planes to, from;
+    struct window window;
+    struct part part;
+    int end_x; /* elements */
+};
+
+/* Row p of y; returns what largest_of does. */
+INLINE float16 forward_row(const struct forward *f, int p, const int average, const int nan)
+{
+    const int channels_end = f->part.channels.end, columns = (int)f->to.w.by;
+    const int row = (f->part.plane * (int)f->to.h.by + p) * columns;
+    struct taps taps = taps_of(f->part.plane, p, 0, f->from, f->window);
+    float16 not_finite = 0.0f;
+    for (int q = 0; q < columns; q++) {
+        taps = next_taps(taps, f->part.plane, p, q, f->from, f->window);
+        const int pixel = (row + q) * (int)f->to.inner.by;
+        const int room = min(f->part.end - pixel, f->end_x - taps.first - taps.extent);
+        __global float *to = f->y + pixel;
+        __global const float *from = f->x + taps.first;
+        int c = f->part.channels.begin;
+        for (; c + 64 <= channels_end; c += 64)
+            not_finite += value_of(to + c, from + c, taps, 4, average, nan);
+        for (; c < channels_end && c + 16 <= room; c += 16)
+            not_finite += value_of(to + c, from + c, taps, 1, average, nan);
+        for (; c < channels_end; c++) {
+            const struct place at = {f->part.plane, p, q, c};
+            to[c] = average ? average_at(f->x, at, f->from, f->window)
+                            : largest_at(f->x, at, f->from, f->window);
+        }
+    }
+    return not_finite;
+}
+
+NOINLINE void forward_row_of_nans(const struct forward *f, int p)
+{
+    forward_row(f, p, 0, 1);
 }
 
 INLINE void forward(__global float *y, __global const float *x, int count, const struct planes to,
-             const struct planes from, const struct pooling pooling, const int average)
+                    const struct planes from, const struct pooling pooling, const int average)
 {
-    const struct part part = part_of(to, pooling);
-    const int channels_end = part.channels.end, end_x = count_of(count, to, from);
-    for (int p = part.rows.begin; p < part.rows.end; p++) {
-        const int row = (part.plane * (int)to.h.by + p) * (int)to.w.by;
-        for (int q = 0; q < (int)to.w.by; q++) {
-            const struct taps taps = taps_of(part.plane, p, q, from, pooling.window);
-            const int pixel = (row + q) * (int)to.inner.by;
-            const int room = min(part.end - pixel, end_x - taps.first - taps.extent);
-            int c = part.channels.begin;
-            for (; c + 64 <= channels_end; c += 64)
-                value_of(y + pixel + c, x + taps.first + c, taps, 4, average);
-            for (; c < channels_end && c + 16 <= room; c += 16)
-                value_of(y + pixel + c, x + taps.first + c, taps, 1, average);
-            for (; c < channels_end; c++) {
-                const struct place at = {part.plane, p, q, c};
-                y[pixel + c] = average ? average_at(x, at, from, pooling.window)
-                                       : largest_at(x, at, from, pooling.window);
-            }
-        }
+    const struct forward f = {y, x, to, from, pooling.window, part_of(to, pooling),
+                              count_of(count, to, from)};
+    for (int p = f.part.rows.begin; p < f.part.rows.end; p++) {
+        const float16 not_finite = forward_row(&f, p, average, 0);
+        if (!average && any(not_finite != not_finite))
+            forward_row_of_nans(&f, p);
     }
 }
 
