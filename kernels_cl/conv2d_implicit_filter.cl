@@ -10,27 +10,28 @@
 #include "conv2d_implicit_args.clh"
 #include "gpu_tile.clh"
 #include "implicit_store.clh"
+#include "slices.clh"
 
 #define A_LOADS (TILE_M * DEPTH / ITEMS)
 #define B_LOADS (TILE_N * DEPTH / ITEMS)
 #define COLUMNS (CHANNELS_LAST ? 1 : B_LOADS) /* of an item */
 
 /* Image, row and column of a pixel, and of DEPTH pixels as a distance. */
-int4 pixel_at(const struct implicit_args g, const int i)
+int4 pixel_at(const struct implicit_phase f, const int i)
 {
-    const int line = i / g.pixel_columns, image = line / g.pixel_rows;
-    return (int4)(image, line - image * g.pixel_rows, i - line * g.pixel_columns, 0);
+    const int line = i / f.pixel_columns, image = line / f.pixel_rows;
+    return (int4)(image, line - image * f.pixel_rows, i - line * f.pixel_columns, 0);
 }
 
-int4 pixel_behind(const int4 pixel, const int4 distance, const struct implicit_args g)
+int4 pixel_behind(const int4 pixel, const int4 distance, const struct implicit_phase f)
 {
     int4 next = pixel + distance;
-    if (next.z >= g.pixel_columns) {
-        next.z -= g.pixel_columns;
+    if (next.z >= f.pixel_columns) {
+        next.z -= f.pixel_columns;
         next.y++;
     }
-    if (next.y >= g.pixel_rows) {
-        next.y -= g.pixel_rows;
+    if (next.y >= f.pixel_rows) {
+        next.y -= f.pixel_rows;
         next.x++;
     }
     return next;
@@ -72,7 +73,7 @@ void fetch(float a[A_LOADS], float b[B_LOADS], __global const float *x, __global
     UNROLL for (int i = 0; i < A_LOADS; i++) {
         const int2 at = element(i, TILE_M);
         const int place = windows[at.x].w;
-        a[i] = row + at.y < g.rows && place >= 0 ? dy[place + (row + at.y) * g.out_channel] : 0.0f;
+        a[i] = place >= 0 ? dy[place + min(row + at.y, g.rows - 1) * g.out_channel] : 0.0f;
     }
     UNROLL for (int i = 0; i < B_LOADS; i++)
         b[i] = gather(x, windows[element(i, TILE_N).x], taps[CHANNELS_LAST ? 0 : i], g);
@@ -91,18 +92,18 @@ void keep(__local float *tile_a, __local float *tile_b, const float a[A_LOADS],
     }
 }
 
-void put(__global float *dw, __global const int4 *taps, const float4 sums[MICRO][BLOCKS],
+void put(__global float *dw, __global const int4 *taps, const float4 sums[MICRO_M][BLOCKS_N],
          const int row, const int column, const int group, const int slice,
          const struct implicit_args g)
 {
     __global float *part =
         dw + ((ulong)slice * get_num_groups(2) / g.slices + group) * g.rows * g.columns;
     __global float *filters = dw + (ulong)group * g.filter_group;
-    UNROLL for (int j = 0; j < MICRO; j++) {
-        const int n = tile_index(column + tile_across(), j, TILE_N);
+    UNROLL for (int j = 0; j < MICRO_N; j++) {
+        const int n = tile_column(column + tile_across(), j);
         const int place = n < g.columns ? taps[n].w : 0;
-        UNROLL for (int i = 0; i < MICRO; i++) {
-            const int m = tile_index(row + tile_down(), i, TILE_M);
+        UNROLL for (int i = 0; i < MICRO_M; i++) {
+            const int m = tile_row(row + tile_down(), i);
             const float value = tile_component(sums[i][j / 4], j % 4);
             if (m >= g.rows || n >= g.columns)
                 continue;
@@ -116,7 +117,7 @@ void put(__global float *dw, __global const int4 *taps, const float4 sums[MICRO]
 
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 __kernel void conv2d_implicit_filter(OUT(float, dw), IN(float, x), IN(float, dy), IN(int, table),
-                                     const struct implicit_args g)
+                                     const struct implicit_args g, const struct implicit_phase f)
 {
     __local float4 tile_a[2][DEPTH * PITCH_M / 4], tile_b[2][DEPTH * PITCH_N / 4];
     __local int4 windows[2][DEPTH];
@@ -126,26 +127,25 @@ __kernel void conv2d_implicit_filter(OUT(float, dw), IN(float, x), IN(float, dy)
     __global const int4 *table4 = (__global const int4 *)AT(table);
     __global const float *from = AT(x) + (ulong)group * g.in_group;
     __global const float *gradient = AT(dy) + (ulong)group * g.rows * g.out_channel;
-    const int start = slice * g.span, end = min(g.depth, start + g.span);
-    const int4 distance = pixel_at(g, DEPTH);
+    const int start = slice * f.span, end = min(f.depth, start + f.span);
+    const int4 distance = pixel_at(f, DEPTH);
     int4 taps[COLUMNS];
     UNROLL for (int i = 0; i < COLUMNS; i++) {
         const int n = column + element(i, TILE_N).y;
         taps[i] = n < g.columns ? table4[n] : (int4)(0, IMPLICIT_OUTSIDE, 0, 0);
     }
     int own = start + item; /* the pixel that this item works out next, of those below DEPTH */
-    int4 pixel = pixel_at(g, own);
+    int4 pixel = pixel_at(f, own);
     for (int i = 0; i < 2; i++) {
         if (item < DEPTH)
             windows[i][item] = window_at(pixel, own < end, g);
-        pixel = pixel_behind(pixel, distance, g);
+        pixel = pixel_behind(pixel, distance, f);
         own += DEPTH;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     float a[A_LOADS], b[B_LOADS];
-    float4 sums[MICRO][BLOCKS];
-    UNROLL for (int i = 0; i < MICRO; i++)
-        UNROLL for (int j = 0; j < BLOCKS; j++) sums[i][j] = (float4)(0.0f);
+    float4 sums[MICRO_M][BLOCKS_N];
+    tile_clear(sums);
     fetch(a, b, from, gradient, windows[0], taps, row, g);
     keep((__local float *)tile_a[0], (__local float *)tile_b[0], a, b);
     int now = 0;
@@ -154,7 +154,7 @@ __kernel void conv2d_implicit_filter(OUT(float, dw), IN(float, x), IN(float, dy)
         fetch(a, b, from, gradient, windows[now ^ 1], taps, row, g);
         if (item < DEPTH)
             windows[now][item] = window_at(pixel, own < end, g);
-        pixel = pixel_behind(pixel, distance, g);
+        pixel = pixel_behind(pixel, distance, f);
         own += DEPTH;
         tile_multiply(tile_a[now], tile_b[now], sums);
         now ^= 1;
@@ -173,9 +173,7 @@ __kernel void conv2d_implicit_filter_join(OUT(float, dw), IN(float, parts), IN(i
         return;
     const ulong matrix = (ulong)g.rows * g.columns;
     __global const float *from = AT(parts) + group * matrix + (ulong)m * g.columns + n;
-    float sum = 0.0f;
-    for (int slice = 0; slice < g.slices; slice++)
-        sum += from[slice * matrix * get_global_size(2)];
+    const float sum = sum_of_slices(from, matrix * get_global_size(2), g.slices);
     const int place = ((__global const int4 *)AT(table))[n].w;
     store(AT(dw) + (ulong)group * g.filter_group + m * g.filter_row + place, sum, g);
 }

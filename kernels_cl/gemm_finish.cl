@@ -6,6 +6,7 @@
  */
 #include "common.clh"
 #include "gemm.clh"
+#include "slices.clh"
 
 __kernel void gemm_finish(OUT(float, c), IN(float, parts), IN(float, bias),
                           const struct gemm_args g, const long stride_c)
@@ -15,9 +16,7 @@ __kernel void gemm_finish(OUT(float, c), IN(float, parts), IN(float, bias),
         return;
     const long size = (long)g.m * g.n;
     __global const float *part = AT(parts) + batch * g.slices * size + y * g.n + x;
-    float sum = 0.0f;
-    for (int i = 0; i < g.slices; i++)
-        sum += part[i * size];
+    const float sum = sum_of_slices(part, (ulong)size, g.slices);
     __global float *to = AT(c) + batch * stride_c + y * g.ldc + x;
     float value = g.alpha * sum;
     if (g.accumulate)

@@ -1,39 +1,83 @@
 /*
- * C = alpha op(A) op(B) for GPU-like devices: a work-group of SIDE x SIDE items computes
- * TILE x TILE elements of C, each item MICRO x MICRO of them in registers. Along K the group brings
- * STEP columns of op(A) and STEP rows of op(B) at a time into local memory (about 8 KiB with
- * TILE 64), reading along memory whichever way a matrix is stored; beyond the edges are zeros.
- * Every BLOCK products the sums go to a second set, which keeps float32 errors small.
+ * C = alpha op(A) op(B) for GPU-like devices, with the tiles of gpu_tile.clh. Along K the group
+ * brings DEPTH columns of op(A) and DEPTH rows of op(B) at a time into local memory, reading along
+ * memory whichever way a matrix is stored; behind the end of K are zeros, rows and columns behind
+ * the last one are that one again. Local memory: 2 DEPTH (PITCH_M + PITCH_N) floats.
  * Group (x, y, z): columns, rows, and batch and slice: with `slices` > 1 each product is cut along
  * K into slices of `span`, written to consecutive matrices that gemm_finish adds up.
  */
 #include "common.clh"
 #include "gemm.clh"
+#include "gpu_tile.clh"
 
-#ifndef TILE
-#define TILE 64 /* 32 for devices with small groups */
-#endif
-#define MICRO 4
-#define SIDE (TILE / MICRO)
-#define ITEMS (SIDE * SIDE)
-#define STEP 16
-#define BLOCK 256
-#define PITCH (TILE + 1) /* so that columns fall into different banks */
+/* Products of a sum before it goes to C, which keeps float32 errors small. */
+#define BLOCK 1024
 
-#define UNROLL __attribute__((opencl_unroll_hint))
+/* An item's elements of a step: number i is `first + i step` in memory, but at most `last`, and
+ * `place + i place_step` in local memory; its depth is `depth + i depth_step`. */
+struct part {
+    int first, step, last;
+    int place, place_step, depth, depth_step;
+};
 
-/* tile[d][i] = element (i, d) of a matrix with `lines` x `depth` elements of which line i, depth d
- * is from[i * line_step + d * depth_step]; one of the steps is 1, and neighbouring items read
- * neighbours. */
-void load_tile(__local float *tile, __global const float *from, const int lines, const int depth,
-               const int line_step, const int depth_step, const int along_depth)
+/* Of `lines` lines from `line` on; neighbours are neighbours in memory. */
+struct part part_of(const int size, const int pitch, const int along_depth, const int line,
+                    const int lines, const int ld)
 {
-    for (uint e = get_local_id(0); e < TILE * STEP; e += ITEMS) {
-        const int i = along_depth ? e / STEP : e % TILE;
-        const int d = along_depth ? e % STEP : e / TILE;
-        const int inside = i < lines && d < depth;
-        tile[d * PITCH + i] = inside ? from[i * line_step + d * depth_step] : 0.0f;
+    const int item = get_local_id(0);
+    struct part p;
+    if (along_depth) {
+        p.depth = item % DEPTH;
+        p.depth_step = 0;
+        p.place = p.depth * pitch + item / DEPTH;
+        p.place_step = ITEMS / DEPTH;
+        p.first = (line + item / DEPTH) * ld + p.depth;
+        p.step = ITEMS / DEPTH * ld;
+        p.last = (lines - 1) * ld + p.depth;
+    } else {
+        p.depth = item / size;
+        p.depth_step = ITEMS / size;
+        p.place = p.depth * pitch + item % size;
+        p.place_step = p.depth_step * pitch;
+        p.first = p.depth * ld + min(line + item % size, lines - 1);
+        p.step = p.depth_step * ld;
+        p.last = p.first + (DEPTH - 1) * ld;
     }
+    return p;
+}
+
+void fetch(float *values, const int count, __global const float *from, const struct part p,
+           const int depth)
+{
+    UNROLL for (int i = 0; i < count; i++)
+        values[i] =
+            p.depth + i * p.depth_step < depth ? from[min(p.first + i * p.step, p.last)] : 0.0f;
+}
+
+void keep(__local float *tile, const float *values, const int count, const struct part p)
+{
+    UNROLL for (int i = 0; i < count; i++) tile[p.place + i * p.place_step] = values[i];
+}
+
+/* Ends, or with !last only continues, the item's part of C: C = alpha sums + (C if it is there). */
+void put(__global float *c, __global const float *bias, const float4 sums[MICRO_M][BLOCKS_N],
+         const int row, const int column, const struct gemm_args g, const bool there,
+         const bool last)
+{
+    UNROLL for (int i = 0; i < MICRO_M; i++)
+        UNROLL for (int j = 0; j < MICRO_N; j++)
+        {
+            const int y = tile_row(row, i), x = tile_column(column, j);
+            __global float *to = c + y * g.ldc + x;
+            if (y < g.m && x < g.n) {
+                float value = g.alpha * tile_component(sums[i][j / 4], j % 4);
+                if (there)
+                    value += *to;
+                if (last && g.bias)
+                    value += bias[g.bias == GEMM_BIAS_ROWS ? y : x];
+                *to = last && g.relu && value < 0.0f ? 0.0f : value;
+            }
+        }
 }
 
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
@@ -41,53 +85,37 @@ __kernel void gemm_tiled_gpu(OUT(float, c), IN(float, a), IN(float, b), IN(float
                              const struct gemm_args g, const long stride_a, const long stride_b,
                              const long stride_c)
 {
-    __local float tile_a[STEP * PITCH], tile_b[STEP * PITCH];
+    __local float4 tile_a[2][DEPTH * PITCH_M / 4], tile_b[2][DEPTH * PITCH_N / 4];
     const int z = get_group_id(2), batch = z / g.slices, slice = z - batch * g.slices;
-    const int row = get_group_id(1) * TILE, column = get_group_id(0) * TILE;
-    const int down = get_local_id(0) / SIDE * MICRO, across = get_local_id(0) % SIDE;
-    const int a_line = g.transpose_a ? 1 : g.lda, a_depth = g.transpose_a ? g.lda : 1;
-    const int b_line = g.transpose_b ? g.ldb : 1, b_depth = g.transpose_b ? 1 : g.ldb;
-    __global const float *from_a = AT(a) + batch * stride_a + row * a_line;
-    __global const float *from_b = AT(b) + batch * stride_b + column * b_line;
-    __global float *to = AT(c) + z * stride_c;
+    const int row = get_group_id(1) * TILE_M, column = get_group_id(0) * TILE_N;
     const int start = slice * g.span, end = min(g.k, start + g.span);
-    float totals[MICRO][MICRO], sums[MICRO][MICRO];
-    UNROLL for (int i = 0; i < MICRO; i++)
-        UNROLL for (int j = 0; j < MICRO; j++) totals[i][j] = sums[i][j] = 0.0f;
-    for (int k = start; k < end; k += STEP) {
-        const int depth = min(STEP, end - k);
-        load_tile(tile_a, from_a + k * a_depth, g.m - row, depth, a_line, a_depth,
-                  !g.transpose_a);
-        load_tile(tile_b, from_b + k * b_depth, g.n - column, depth, b_line, b_depth,
-                  g.transpose_b);
-        barrier(CLK_LOCAL_MEM_FENCE);
-        for (int d = 0; d < STEP; d++) {
-            float left[MICRO], right[MICRO];
-            UNROLL for (int i = 0; i < MICRO; i++) left[i] = tile_a[d * PITCH + down + i];
-            UNROLL for (int j = 0; j < MICRO; j++) right[j] = tile_b[d * PITCH + across + j * SIDE];
-            UNROLL for (int i = 0; i < MICRO; i++)
-                UNROLL for (int j = 0; j < MICRO; j++) sums[i][j] += left[i] * right[j];
+    const int a_depth = g.transpose_a ? g.lda : 1, b_depth = g.transpose_b ? 1 : g.ldb;
+    __global const float *from_a = AT(a) + batch * stride_a + (long)start * a_depth;
+    __global const float *from_b = AT(b) + batch * stride_b + (long)start * b_depth;
+    const struct part part_a = part_of(TILE_M, PITCH_M, !g.transpose_a, row, g.m, g.lda);
+    const struct part part_b = part_of(TILE_N, PITCH_N, g.transpose_b, column, g.n, g.ldb);
+    float next_a[A_LOADS], next_b[B_LOADS];
+    float4 sums[MICRO_M][BLOCKS_N];
+    fetch(next_a, A_LOADS, from_a, part_a, end - start);
+    fetch(next_b, B_LOADS, from_b, part_b, end - start);
+    keep((__local float *)tile_a[0], next_a, A_LOADS, part_a);
+    keep((__local float *)tile_b[0], next_b, B_LOADS, part_b);
+    int now = 0;
+    for (int block = start; block < end; block += BLOCK) {
+        const int block_end = min(end, block + BLOCK);
+        tile_clear(sums);
+        for (int k = block; k < block_end; k += DEPTH) {
+            barrier(CLK_LOCAL_MEM_FENCE);
+            from_a += DEPTH * a_depth;
+            from_b += DEPTH * b_depth;
+            fetch(next_a, A_LOADS, from_a, part_a, end - k - DEPTH);
+            fetch(next_b, B_LOADS, from_b, part_b, end - k - DEPTH);
+            tile_multiply(tile_a[now], tile_b[now], sums);
+            now ^= 1;
+            keep((__local float *)tile_a[now], next_a, A_LOADS, part_a);
+            keep((__local float *)tile_b[now], next_b, B_LOADS, part_b);
         }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if ((k - start) % BLOCK == BLOCK - STEP)
-            UNROLL for (int i = 0; i < MICRO; i++)
-                UNROLL for (int j = 0; j < MICRO; j++)
-                {
-                    totals[i][j] += sums[i][j];
-                    sums[i][j] = 0.0f;
-                }
+        put(AT(c) + z * stride_c, AT(bias), sums, row + tile_down(), column + tile_across(), g,
+            g.accumulate || block > start, block_end == end);
     }
-    UNROLL for (int i = 0; i < MICRO; i++)
-        UNROLL for (int j = 0; j < MICRO; j++)
-        {
-            const int y = row + down + i, x = column + across + j * SIDE;
-            if (y < g.m && x < g.n) {
-                float value = g.alpha * (totals[i][j] + sums[i][j]);
-                if (g.accumulate)
-                    value += to[y * g.ldc + x];
-                if (g.bias)
-                    value += AT(bias)[g.bias == GEMM_BIAS_ROWS ? y : x];
-                to[y * g.ldc + x] = g.relu && value < 0.0f ? 0.0f : value;
-            }
-        }
 }

@@ -8,10 +8,10 @@
 
 enum { MAX_COLUMNS = 1 << 22, LONGEST_SPAN = 8192 };
 
-static struct clg__implicit_size size_of(const struct conv2d_args *a)
+static struct clg__gpu_products size_of(const struct conv2d_args *a)
 {
-    return (struct clg__implicit_size){
-        .groups = a->groups,
+    return (struct clg__gpu_products){
+        .count = a->groups,
         .rows = a->k / a->groups,
         .columns = a->c / a->groups * a->r * a->s,
         .depth = (int64_t)a->n * a->p * a->q,
@@ -33,8 +33,8 @@ static size_t implicit_gemm_workspace(const struct conv2d_args *a, clg_conv2d_di
                                       const clg_device_info *device)
 {
     (void)direction;
-    const struct clg__implicit_size size = size_of(a);
-    struct clg__implicit_tiling tiling = clg__implicit_tiling(&size, device);
+    const struct clg__gpu_products size = size_of(a);
+    struct clg__gpu_tiling tiling = clg__gpu_tiling(&size, device);
     return clg__implicit_parts(&size, &tiling);
 }
 
@@ -42,17 +42,18 @@ static double implicit_gemm_cost(const struct conv2d_args *a, clg_conv2d_directi
                                  const clg_device_info *device)
 {
     (void)direction;
-    const struct clg__implicit_size size = size_of(a);
-    return clg__implicit_tiling(&size, device).seconds;
+    const struct clg__gpu_products size = size_of(a);
+    return clg__gpu_tiling(&size, device).seconds;
 }
 
 enum { SUMS, JOIN };
 
 struct state {
     struct clg__kernels kernels; /* JOIN: with several slices */
-    struct clg__implicit_size size;
-    struct clg__implicit_tiling tiling;
+    struct clg__gpu_products size;
+    struct clg__gpu_tiling tiling;
     struct implicit_args args;
+    struct implicit_phase phase;
     clg_buffer *table;
 };
 
@@ -89,13 +90,10 @@ static clg_status make_table(clg_context *ctx, const struct conv2d_args *a, clg_
 static struct implicit_args args_of(const struct conv2d_args *a, const struct state *s)
 {
     return (struct implicit_args){
-        .rows = s->size.rows,
-        .columns = s->size.columns,
-        .depth = (int)s->size.depth,
+        .rows = (int)s->size.rows,
+        .columns = (int)s->size.columns,
         .slices = s->tiling.slices,
-        .span = s->tiling.span,
-        .pixel_rows = a->p,
-        .pixel_columns = a->q,
+        .phases = 1,
         .step_row = a->stride_h,
         .step_column = a->stride_w,
         .start_row = -a->pad_top,
@@ -110,8 +108,19 @@ static struct implicit_args args_of(const struct conv2d_args *a, const struct st
         .out_row = a->y_p,
         .out_column = a->y_q,
         .out_channel = a->y_k,
-        .filter_row = s->size.columns,
-        .filter_group = s->size.rows * s->size.columns,
+        .filter_row = (int)s->size.columns,
+        .filter_group = (int)(s->size.rows * s->size.columns),
+    };
+}
+
+static struct implicit_phase phase_of(const struct conv2d_args *a, const struct state *s)
+{
+    return (struct implicit_phase){
+        .columns = (int)s->size.columns,
+        .depth = (int)s->size.depth,
+        .span = s->tiling.span,
+        .pixel_rows = a->p,
+        .pixel_columns = a->q,
     };
 }
 
@@ -120,10 +129,10 @@ static clg_status implicit_gemm_prepare(clg_context *ctx, const struct conv2d_ar
 {
     static const char source[] = "conv2d_implicit_filter";
     (void)direction;
-    const struct clg__implicit_size size = size_of(a);
-    const struct clg__implicit_tiling tiling = clg__implicit_tiling(&size, &ctx->info);
+    const struct clg__gpu_products size = size_of(a);
+    const struct clg__gpu_tiling tiling = clg__gpu_tiling(&size, &ctx->info);
     char options[CLG__IMPLICIT_OPTIONS];
-    clg__implicit_options(&tiling, a->x_channels_last, options);
+    clg__implicit_options(&tiling, &ctx->info, a->x_channels_last, options);
     const struct clg__kernel_spec kernels[] = {
         [SUMS] = {source, "conv2d_implicit_filter", options},
         [JOIN] = {source, tiling.slices > 1 ? "conv2d_implicit_filter_join" : NULL, ""},
@@ -133,6 +142,7 @@ static clg_status implicit_gemm_prepare(clg_context *ctx, const struct conv2d_ar
     s->size = size;
     s->tiling = tiling;
     s->args = args_of(a, s);
+    s->phase = phase_of(a, s);
     clg_status status = make_table(ctx, a, &s->table);
     if (status != CLG_OK) {
         release(s);
@@ -150,7 +160,8 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     CLG__TRY(CLG__LAUNCH(stream, s->kernels.at[SUMS], clg__implicit_grid(&s->size, &s->tiling),
                          clg__arg_mem(s->kernels.at[JOIN] ? op->workspace : op->out[0]),
                          clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]), table,
-                         clg__arg_struct(&args, sizeof args)));
+                         clg__arg_struct(&args, sizeof args),
+                         clg__arg_struct(&s->phase, sizeof s->phase)));
     if (!s->kernels.at[JOIN])
         return CLG_OK;
     return CLG__LAUNCH(stream, s->kernels.at[JOIN], clg__implicit_join_grid(&s->size),

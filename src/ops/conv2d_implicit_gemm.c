@@ -5,68 +5,103 @@
 #include "ops/conv2d_implicit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "ops/conv2d_cost.h"
-#include "ops/conv2d_phase.h"
+#include "ops/plan.h"
 
-enum { MAX_PHASES = 64, MAX_TABLE = 1 << 22, MAX_DEPTH = 16 };
+enum { MAX_DEPTH = 16, VECTOR = CLG__IMPLICIT_VECTOR, ALIGNMENT = VECTOR * sizeof(float) };
 
-/* A product for y, or for one phase of dx: the axes of its pixels and taps. */
-struct product {
-    struct conv2d_phase rows, columns;
-    struct clg__implicit_size size;
-};
-
+/* The product for y, or those for the phases of dx, in one launch. */
 struct products {
-    int count;
-    struct product items[MAX_PHASES];
+    int count; /* of phases */
+    struct clg__implicit_axes axes[CLG__IMPLICIT_PHASES];
+    struct implicit_phase phases[CLG__IMPLICIT_PHASES];
+    struct implicit_args args;
+    struct implicit_pack_args pack; /* group_rows 0: nothing is packed */
+    struct clg__gpu_products size;
+    struct clg__gpu_tiling tiling;
+    bool blocks; /* the channels come in blocks and the filters are packed */
 };
 
-/* Forward in the words of phases: there is one. */
-static struct conv2d_phase forward_axis(int outputs, int taps, int dilation)
+static bool gathers_channels_last(const struct conv2d_args *a, bool forward)
 {
-    return (struct conv2d_phase){
-        .outputs = outputs, .taps = taps, .first_tap = 0, .tap_step = 1, .in_step = dilation};
+    return forward ? a->x_channels_last : a->y_channels_last;
 }
 
-static void set_size(const struct conv2d_args *a, bool forward, struct product *p)
+/* Entries of the table that a phase takes. */
+static int entries_of(const struct products *all, const struct implicit_phase *phase)
 {
-    int64_t taps = (int64_t)p->rows.taps * p->columns.taps;
-    p->size = (struct clg__implicit_size){
-        .groups = a->groups,
-        .rows = (forward ? a->k : a->c) / a->groups,
-        .columns = a->n * p->rows.outputs * p->columns.outputs,
-        .depth = (forward ? a->c : a->k) / a->groups * taps,
-    };
+    return all->blocks ? phase->taps : phase->depth + MAX_DEPTH;
 }
 
-/* Phases without an element of dx are left out. */
-static struct products products_of(const struct conv2d_args *a, clg_conv2d_direction direction)
+/* Where the taps and packed filters of the phases are, and their slices. */
+static void place_phases(struct products *all)
 {
-    struct products all = {.count = 0};
-    if (direction == CLG_CONV2D_FORWARD) {
-        all.count = 1;
-        all.items[0].rows = forward_axis(a->p, a->r, a->dilation_h);
-        all.items[0].columns = forward_axis(a->q, a->s, a->dilation_w);
-        set_size(a, true, &all.items[0]);
-        return all;
-    }
-    for (int h = 0; h < a->stride_h && h < a->h; h++)
-        for (int w = 0; w < a->stride_w && w < a->w && all.count < MAX_PHASES; w++) {
-            struct product *p = &all.items[all.count++];
-            p->rows = clg__conv2d_phase(h, a->h, a->r, a->pad_top, a->dilation_h, a->stride_h);
-            p->columns = clg__conv2d_phase(w, a->w, a->s, a->pad_left, a->dilation_w, a->stride_w);
-            set_size(a, false, p);
+    const int step = all->tiling.depth;
+    int entries = 0;
+    for (int i = 0; i < all->count; i++) {
+        struct implicit_phase *phase = &all->phases[i];
+        phase->first_tap = entries;
+        phase->first_row = all->pack.group_rows;
+        entries += entries_of(all, phase);
+        if (all->blocks) {
+            all->pack.group_rows += phase->depth;
+            all->pack.taps += phase->taps;
         }
+        phase->depth = clg__implicit_up(phase->depth, step);
+        phase->span =
+            clg__implicit_up((phase->depth + all->tiling.slices - 1) / all->tiling.slices, step);
+    }
+}
+
+static bool takes_vectors(const struct products *all)
+{
+    if (all->args.slices > 1)
+        return all->args.columns % VECTOR == 0;
+    bool all_vectors = true;
+    for (int i = 0; i < all->count; i++)
+        all_vectors = all_vectors && clg__implicit_has_vectors(&all->args, &all->phases[i]);
+    return all_vectors;
+}
+
+static struct products products_of(const struct conv2d_args *a, clg_conv2d_direction direction,
+                                   const clg_device_info *device)
+{
+    const bool forward = direction == CLG_CONV2D_FORWARD;
+    struct products all = {.pack = clg__implicit_filters(a, forward)};
+    int64_t depth = 0;
+    int most_taps = 0;
+    all.count = clg__implicit_phases(a, forward, all.axes);
+    for (int i = 0; i < all.count; i++) {
+        all.phases[i] = clg__implicit_phase(a, forward, &all.axes[i], i);
+        depth += all.phases[i].depth;
+        most_taps = all.phases[i].taps > most_taps ? all.phases[i].taps : most_taps;
+    }
+    all.args = clg__implicit_args(a, forward, all.phases, all.count);
+    all.size = (struct clg__gpu_products){
+        .count = (int64_t)a->groups * all.count,
+        .rows = all.args.rows,
+        .columns = all.args.columns,
+        .depth = (depth + all.count - 1) / all.count,
+    };
+    all.tiling = clg__gpu_tiling(&all.size, device);
+    all.blocks = !gathers_channels_last(a, forward) && most_taps <= IMPLICIT_MAX_TAPS &&
+                 all.pack.channels % all.tiling.depth == 0;
+    place_phases(&all);
+    all.args.slices = all.tiling.slices;
+    all.args.vectors = takes_vectors(&all);
+    if (all.blocks)
+        all.args.filter_group = all.pack.group_rows * all.pack.pitch;
     return all;
 }
 
-static int64_t num_phases(const struct conv2d_args *a)
+/* Bytes of the packed filters. */
+static size_t packed_bytes(const struct conv2d_args *a, const struct products *all)
 {
-    int64_t down = a->stride_h < a->h ? a->stride_h : a->h;
-    int64_t across = a->stride_w < a->w ? a->stride_w : a->w;
-    return down * across;
+    return (size_t)a->groups * (size_t)all->pack.group_rows * (size_t)all->pack.pitch *
+           sizeof(float);
 }
 
 static bool implicit_gemm_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -75,68 +110,52 @@ static bool implicit_gemm_supports(const struct conv2d_args *a, clg_conv2d_direc
     bool forward = direction == CLG_CONV2D_FORWARD;
     if (!clg__implicit_supports(a, device, why_not))
         return false;
-    *why_not = "more than 64 phases of the stride";
-    if (!forward && num_phases(a) > MAX_PHASES)
-        return false;
-    *why_not = "more than 2^22 products in a sum";
-    return (int64_t)(forward ? a->c : a->k) / a->groups * a->r * a->s <= MAX_TABLE;
+    return clg__implicit_table_fits(a, forward, why_not);
 }
 
 static size_t implicit_gemm_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
                                       const clg_device_info *device)
 {
-    const struct products all = products_of(a, direction);
-    size_t most = 0;
-    for (int i = 0; i < all.count; i++) {
-        struct clg__implicit_tiling tiling = clg__implicit_tiling(&all.items[i].size, device);
-        size_t bytes = clg__implicit_parts(&all.items[i].size, &tiling);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
+    const struct products all = products_of(a, direction, device);
+    size_t bytes = packed_bytes(a, &all) + clg__implicit_parts(&all.size, &all.tiling);
+    return bytes > 0 ? bytes + ALIGNMENT : 0;
 }
 
 static double implicit_gemm_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
                                  const clg_device_info *device)
 {
-    const struct products all = products_of(a, direction);
-    double seconds = 0;
-    for (int i = 0; i < all.count; i++)
-        seconds += clg__implicit_tiling(&all.items[i].size, device).seconds;
-    return seconds;
+    const struct products all = products_of(a, direction, device);
+    return all.tiling.seconds + (all.blocks ? CLG__LAUNCH_SECONDS : 0);
 }
 
 /* ---- Tables ---- */
 
-/* The tap number (i, j) of channel c of the gathered tensor. */
-static struct implicit_tap tap_of(const struct conv2d_args *a, bool forward,
-                                  const struct product *p, int c, int i, int j)
+/* With blocks of channels: the taps of channel 0, and how their filters are packed. */
+static void fill_window(const struct conv2d_args *a, bool forward, const struct products *all,
+                        int phase, struct implicit_tap *taps, struct implicit_pack_tap *pack)
 {
-    int row = p->rows.first_in + i * p->rows.in_step;
-    int column = p->columns.first_in + j * p->columns.in_step;
-    int in_channel = forward ? a->x_c : a->y_k, in_row = forward ? a->x_h : a->y_p;
-    int in_column = forward ? a->x_w : a->y_q;
-    int window = a->r * a->s;
-    int filter = (p->rows.first_tap + i * p->rows.tap_step) * a->s + p->columns.first_tap +
-                 j * p->columns.tap_step;
-    /* Far outside of the tensor the offset may wrap around: it is not read then. */
-    uint32_t offset = (uint32_t)c * (uint32_t)in_channel + (uint32_t)row * (uint32_t)in_row +
-                      (uint32_t)column * (uint32_t)in_column;
-    return (struct implicit_tap){(int)offset, row, column,
-                                 c * (forward ? window : a->c / a->groups * window) + filter};
+    const struct implicit_phase *p = &all->phases[phase];
+    const int across = all->axes[phase].columns.taps, depth = all->tiling.depth;
+    for (int i = 0; i < p->taps; i++) {
+        taps[i] = clg__implicit_tap(a, forward, &all->axes[phase], 0, i / across, i % across);
+        pack[i] =
+            (struct implicit_pack_tap){taps[i].filter, p->first_row + i * depth, p->taps, depth};
+    }
 }
 
 /* The taps in the order in which the gathered tensor has them side by side. */
-static void fill_taps(const struct conv2d_args *a, bool forward, const struct product *p,
-                      struct implicit_tap *taps)
+static void fill_taps(const struct conv2d_args *a, bool forward, const struct products *all,
+                      int phase, struct implicit_tap *taps)
 {
-    int channels = (forward ? a->c : a->k) / a->groups;
-    bool last = forward ? a->x_channels_last : a->y_channels_last;
-    int window = p->rows.taps * p->columns.taps, across = p->columns.taps;
+    const bool last = gathers_channels_last(a, forward);
+    const int channels = all->pack.channels, window = all->phases[phase].taps;
+    const int across = all->axes[phase].columns.taps;
     int at = 0;
     for (int outer = 0; outer < (last ? window : channels); outer++)
         for (int inner = 0; inner < (last ? channels : window); inner++) {
             int tap = last ? outer : inner, c = last ? inner : outer;
-            taps[at++] = tap_of(a, forward, p, c, tap / across, tap % across);
+            taps[at++] =
+                clg__implicit_tap(a, forward, &all->axes[phase], c, tap / across, tap % across);
         }
     for (int i = 0; i < MAX_DEPTH; i++)
         taps[at++] = clg__implicit_no_tap();
@@ -144,122 +163,85 @@ static void fill_taps(const struct conv2d_args *a, bool forward, const struct pr
 
 /* ---- State ---- */
 
-struct step {
-    struct clg__implicit_size size;
-    struct clg__implicit_tiling tiling;
-    struct implicit_args args;
-    struct clg__kernel *kernel;
-};
-
 struct state {
-    int count;
-    struct step steps[MAX_PHASES];
-    struct clg__kernel *join;
-    clg_buffer *table;
+    struct clg__gpu_products size;
+    struct clg__gpu_tiling tiling;
+    struct implicit_args args;
+    struct implicit_pack_args pack_args;
+    int groups;
+    struct clg__kernel *product, *join, *pack; /* NULL: not needed */
+    clg_buffer *table;                         /* taps, those for packing, phases */
+    size_t pack_at, phases_at;                 /* bytes, in the table */
+    size_t parts_at;                           /* bytes, in the workspace */
 };
 
 static void release(void *pointer)
 {
     struct state *s = pointer;
-    for (int i = 0; i < s->count; i++)
-        clg__kernel_destroy(s->steps[i].kernel);
+    clg__kernel_destroy(s->product);
     clg__kernel_destroy(s->join);
+    clg__kernel_destroy(s->pack);
     clg_buffer_destroy(s->table);
     free(s);
 }
 
-static void set_forward(const struct conv2d_args *a, struct implicit_args *g)
+_Static_assert(sizeof(struct implicit_tap) == sizeof(struct implicit_pack_tap),
+               "they are entries of one table");
+
+static clg_status make_table(clg_context *ctx, const struct conv2d_args *a, bool forward,
+                             const struct products *all, struct state *s)
 {
-    g->step_row = a->stride_h;
-    g->step_column = a->stride_w;
-    g->start_row = -a->pad_top;
-    g->start_column = -a->pad_left;
-    g->in_rows = a->h;
-    g->in_columns = a->w;
-    g->in_image = a->x_n;
-    g->in_row = a->x_h;
-    g->in_column = a->x_w;
-    g->in_group = a->c / a->groups * a->x_c;
-    g->out_image = a->y_n;
-    g->out_row = a->y_p;
-    g->out_column = a->y_q;
-    g->out_channel = a->y_k;
-    g->filter_row = a->c / a->groups * a->r * a->s;
-    g->relu = a->relu;
+    const size_t unit = sizeof(struct implicit_tap);
+    const struct implicit_phase *last = &all->phases[all->count - 1];
+    const size_t taps_bytes = (size_t)(last->first_tap + entries_of(all, last)) * unit;
+    const size_t pack_bytes = (size_t)all->pack.taps * unit;
+    const size_t phase_bytes = (size_t)all->count * sizeof *all->phases;
+    char *table = calloc(1, taps_bytes + pack_bytes + phase_bytes);
+    if (!table)
+        return clg__fail_alloc("a table of taps");
+    struct implicit_tap *taps = (struct implicit_tap *)(void *)table;
+    struct implicit_pack_tap *pack = (struct implicit_pack_tap *)(void *)(table + taps_bytes);
+    for (int i = 0; i < all->count; i++) {
+        const struct implicit_phase *phase = &all->phases[i];
+        if (all->blocks) {
+            fill_window(a, forward, all, i, taps + phase->first_tap, pack);
+            pack += phase->taps;
+        } else {
+            fill_taps(a, forward, all, i, taps + phase->first_tap);
+        }
+    }
+    s->pack_at = taps_bytes;
+    s->phases_at = taps_bytes + pack_bytes;
+    memcpy(table + s->phases_at, all->phases, phase_bytes);
+    clg_status status = clg_buffer_create(ctx, s->phases_at + phase_bytes, &s->table);
+    if (status == CLG_OK)
+        status = clg_buffer_upload(s->table, 0, s->phases_at + phase_bytes, table, NULL);
+    free(table);
+    return status;
 }
 
-static void set_backward_data(const struct conv2d_args *a, int phase, struct implicit_args *g)
-{
-    int across = a->stride_w < a->w ? a->stride_w : a->w;
-    g->step_row = g->step_column = 1;
-    g->in_rows = a->p;
-    g->in_columns = a->q;
-    g->in_image = a->y_n;
-    g->in_row = a->y_p;
-    g->in_column = a->y_q;
-    g->in_group = a->k / a->groups * a->y_k;
-    g->out_first = phase / across * a->x_h + phase % across * a->x_w;
-    g->out_image = a->x_n;
-    g->out_row = a->stride_h * a->x_h;
-    g->out_column = a->stride_w * a->x_w;
-    g->out_channel = a->x_c;
-    g->filter_row = a->r * a->s;
-}
-
-static clg_status make_step(clg_context *ctx, const struct conv2d_args *a, bool forward,
-                            const struct product *p, int first_tap, int phase, struct step *step)
-{
-    char options[CLG__IMPLICIT_OPTIONS];
-    step->size = p->size;
-    step->tiling = clg__implicit_tiling(&p->size, &ctx->info);
-    step->args = (struct implicit_args){
-        .rows = p->size.rows,
-        .columns = p->size.columns,
-        .depth = clg__implicit_up(p->size.depth, step->tiling.depth),
-        .slices = step->tiling.slices,
-        .span = step->tiling.span,
-        .first_tap = first_tap,
-        .pixel_rows = p->rows.outputs,
-        .pixel_columns = p->columns.outputs,
-        .filter_group = a->k / a->groups * (a->c / a->groups) * a->r * a->s,
-    };
-    if (forward)
-        set_forward(a, &step->args);
-    else
-        set_backward_data(a, phase, &step->args);
-    clg__implicit_options(&step->tiling, forward ? a->x_channels_last : a->y_channels_last,
-                          options);
-    return clg__kernel_create(ctx, "conv2d_implicit_gemm", "conv2d_implicit_gemm", options,
-                              &step->kernel);
-}
-
-static clg_status make_steps(clg_context *ctx, const struct conv2d_args *a, bool forward,
+static clg_status fill_state(clg_context *ctx, const struct conv2d_args *a, bool forward,
                              struct state *s)
 {
+    static const char blocks[] = "conv2d_implicit_blocks", gemm[] = "conv2d_implicit_gemm";
     const struct products all =
-        products_of(a, forward ? CLG_CONV2D_FORWARD : CLG_CONV2D_BACKWARD_DATA);
-    size_t entries = 0;
-    bool sliced = false;
-    for (int i = 0; i < all.count; i++)
-        entries += (size_t)all.items[i].size.depth + MAX_DEPTH;
-    struct implicit_tap *taps = calloc(entries > 0 ? entries : 1, sizeof *taps);
-    if (!taps)
-        return clg__fail_alloc("a table of taps");
-    clg_status status = CLG_OK;
-    size_t at = 0;
-    for (int i = 0; i < all.count && status == CLG_OK; i++) {
-        fill_taps(a, forward, &all.items[i], taps + at);
-        status = make_step(ctx, a, forward, &all.items[i], (int)at, i, &s->steps[s->count++]);
-        at += (size_t)all.items[i].size.depth + MAX_DEPTH;
-        sliced = sliced || s->steps[i].tiling.slices > 1;
-    }
-    if (status == CLG_OK)
-        status = clg__implicit_table(ctx, taps, entries, &s->table);
-    if (status == CLG_OK && sliced)
-        status =
-            clg__kernel_create(ctx, "conv2d_implicit_gemm", "conv2d_implicit_join", "", &s->join);
-    free(taps);
-    return status;
+        products_of(a, forward ? CLG_CONV2D_FORWARD : CLG_CONV2D_BACKWARD_DATA, &ctx->info);
+    char options[CLG__IMPLICIT_OPTIONS];
+    s->size = all.size;
+    s->tiling = all.tiling;
+    s->args = all.args;
+    s->pack_args = all.pack;
+    s->groups = a->groups;
+    s->parts_at = packed_bytes(a, &all);
+    clg__implicit_options(&all.tiling, &ctx->info, gathers_channels_last(a, forward), options);
+    CLG__TRY(all.blocks
+                 ? clg__kernel_create(ctx, blocks, "conv2d_implicit_blocks", options, &s->product)
+                 : clg__kernel_create(ctx, gemm, "conv2d_implicit_gemm", options, &s->product));
+    if (all.blocks)
+        CLG__TRY(clg__kernel_create(ctx, blocks, "conv2d_implicit_pack", "", &s->pack));
+    if (all.args.slices > 1)
+        CLG__TRY(clg__kernel_create(ctx, gemm, "conv2d_implicit_join", "", &s->join));
+    return make_table(ctx, a, forward, &all, s);
 }
 
 static clg_status implicit_gemm_prepare(clg_context *ctx, const struct conv2d_args *a,
@@ -268,7 +250,7 @@ static clg_status implicit_gemm_prepare(clg_context *ctx, const struct conv2d_ar
     struct state *s = calloc(1, sizeof *s);
     if (!s)
         return clg__fail_alloc("an implicit matrix product");
-    clg_status status = make_steps(ctx, a, direction == CLG_CONV2D_FORWARD, s);
+    clg_status status = fill_state(ctx, a, direction == CLG_CONV2D_FORWARD, s);
     if (status != CLG_OK) {
         release(s);
         return status;
@@ -277,31 +259,44 @@ static clg_status implicit_gemm_prepare(clg_context *ctx, const struct conv2d_ar
     return CLG_OK;
 }
 
-static clg_status run_step(const struct state *s, const struct step *step,
-                           struct clg__stream *stream, const struct clg__operands *op)
+static clg_status pack(const struct state *s, struct clg__stream *stream,
+                       const struct clg__operands *op)
 {
-    struct implicit_args args = step->args;
-    bool sliced = args.slices > 1, has_bias = op->in[2].object != NULL;
-    args.accumulate = op->accumulate;
-    CLG__TRY(CLG__LAUNCH(stream, step->kernel, clg__implicit_grid(&step->size, &step->tiling),
-                         clg__arg_mem(sliced ? op->workspace : op->out[0]), clg__arg_mem(op->in[0]),
-                         clg__arg_mem(op->in[1]), clg__arg_mem(op->in[2]),
-                         clg__arg_mem(clg__buffer_mem(s->table)),
-                         clg__arg_struct(&args, sizeof args), clg__arg_int(has_bias)));
-    if (!sliced)
-        return CLG_OK;
-    return CLG__LAUNCH(stream, s->join, clg__implicit_join_grid(&step->size),
-                       clg__arg_mem(op->out[0]), clg__arg_mem(op->workspace),
-                       clg__arg_mem(op->in[2]), clg__arg_struct(&args, sizeof args),
-                       clg__arg_int(has_bias));
+    struct clg__grid grid = clg__grid_2d(s->pack_args.pitch, s->pack_args.channels);
+    grid.dims = 3;
+    grid.global[2] = (size_t)s->groups;
+    grid.local[2] = 1;
+    return CLG__LAUNCH(stream, s->pack, grid, clg__arg_mem(op->workspace), clg__arg_mem(op->in[1]),
+                       clg__arg_mem(clg__mem_at(clg__buffer_mem(s->table), s->pack_at)),
+                       clg__arg_struct(&s->pack_args, sizeof s->pack_args));
 }
 
-static clg_status enqueue(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
+static clg_status enqueue(void *pointer, struct clg__stream *stream,
+                          const struct clg__operands *operands)
 {
     const struct state *s = pointer;
-    for (int i = 0; i < s->count; i++)
-        CLG__TRY(run_step(s, &s->steps[i], stream, op));
-    return CLG_OK;
+    struct clg__operands op = *operands;
+    op.workspace.offset = (op.workspace.offset + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    const struct clg__mem parts = clg__mem_at(op.workspace, s->parts_at);
+    const struct clg__mem table = clg__buffer_mem(s->table);
+    const struct clg__arg phases = clg__arg_mem(clg__mem_at(table, s->phases_at));
+    struct implicit_args args = s->args;
+    const struct clg__mem to = s->join ? parts : op.out[0];
+    const bool has_bias = op.in[2].object != NULL;
+    args.accumulate = op.accumulate;
+    args.vectors = args.vectors && to.offset % ALIGNMENT == 0;
+    if (s->pack)
+        CLG__TRY(pack(s, stream, &op));
+    CLG__TRY(CLG__LAUNCH(stream, s->product, clg__implicit_grid(&s->size, &s->tiling),
+                         clg__arg_mem(to), clg__arg_mem(op.in[0]),
+                         clg__arg_mem(s->pack ? op.workspace : op.in[1]), clg__arg_mem(op.in[2]),
+                         phases, clg__arg_mem(table), clg__arg_struct(&args, sizeof args),
+                         clg__arg_int(has_bias)));
+    if (!s->join)
+        return CLG_OK;
+    return CLG__LAUNCH(stream, s->join, clg__implicit_join_grid(&s->size), clg__arg_mem(op.out[0]),
+                       clg__arg_mem(parts), clg__arg_mem(op.in[2]), phases,
+                       clg__arg_struct(&args, sizeof args), clg__arg_int(has_bias));
 }
 
 CLG__CONV2D_ALGORITHM_OWNING(implicit_gemm, forward, CLG_CONV2D_FORWARD, .exact = true,

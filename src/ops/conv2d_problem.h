@@ -37,6 +37,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(winograd4_passes)                                                                            \
     X(winograd2_passes)                                                                            \
     X(depthwise_items)                                                                             \
+    X(few_rows)                                                                                    \
     X(implicit_gemm)                                                                               \
     X(im2col)                                                                                      \
     X(im2col_clblast)                                                                              \
@@ -54,6 +55,7 @@ extern const struct clg__algorithm *const clg__conv2d_backward_filter_algorithms
     X(winograd4_passes)                                                                            \
     X(winograd2_passes)                                                                            \
     X(depthwise_items)                                                                             \
+    X(few_rows)                                                                                    \
     X(implicit_gemm)                                                                               \
     X(im2col)                                                                                      \
     X(im2col_clblast)                                                                              \

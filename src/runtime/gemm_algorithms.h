@@ -4,6 +4,7 @@
 
 #include "gemm.clh"
 #include "runtime/gemm.h"
+#include "runtime/gpu_tiles.h"
 
 _Static_assert((int)CLG__GEMM_BIAS_COLUMNS == GEMM_BIAS_COLUMNS &&
                    (int)CLG__GEMM_BIAS_ROWS == GEMM_BIAS_ROWS,
@@ -23,14 +24,16 @@ extern const struct clg__algorithm clg__gemm_tiled_split;
 struct clg__gemm_tiling {
     int tile_rows, tile_columns; /* what one pass over k computes */
     int rows_per_group;
-    int vectors;            /* CPU-like: of 16 columns */
-    int depth;              /* CPU-like: rows of a packed block */
-    int row_blocks, panels; /* groups down and across */
-    double cycles;          /* CPU-like: by estimate */
+    int vectors;                /* CPU-like: of 16 columns */
+    int depth;                  /* CPU-like: rows of a packed block */
+    int row_blocks, panels;     /* groups down and across */
+    double cycles;              /* CPU-like: by estimate */
+    struct clg__gpu_tiling gpu; /* GPU-like */
 };
 
+/* split: for a product in slices. */
 struct clg__gemm_tiling clg__gemm_tiling(const struct clg__gemm_problem *problem,
-                                         const clg_device_info *device);
+                                         const clg_device_info *device, bool split);
 
 /* False with a reason when the device cannot run the kernels. */
 bool clg__gemm_tiled_supports(const struct clg__gemm_problem *problem,
@@ -39,14 +42,14 @@ bool clg__gemm_tiled_supports(const struct clg__gemm_problem *problem,
 /* How many slices `k` really falls into when `slices` are asked for: none is empty. */
 int clg__gemm_slices(int k, int slices);
 
-/* Estimated seconds of the product, cut into `slices`, without the joining. */
-double clg__gemm_tiled_seconds(const struct clg__gemm_problem *problem,
-                               const clg_device_info *device, int slices);
+/* CPU-like devices: estimated seconds of the product, cut into `slices`, without the joining. */
+double clg__gemm_cpu_seconds(const struct clg__gemm_problem *problem, const clg_device_info *device,
+                             int slices);
 
 struct clg__gemm_tiles;
 
 clg_status clg__gemm_tiles_create(clg_context *ctx, const struct clg__gemm_problem *problem,
-                                  struct clg__gemm_tiles **tiles);
+                                  bool split, struct clg__gemm_tiles **tiles);
 void clg__gemm_tiles_destroy(struct clg__gemm_tiles *tiles); /* NULL is allowed */
 
 /* The products, or with more than one slice its parts: dense matrices of m rows and n columns, the

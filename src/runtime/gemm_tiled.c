@@ -11,10 +11,7 @@ enum {
     CPU_MIN_DEPTH = 64,
     CPU_MAX_DEPTH = 256,
     OTHER_PROGRAM_CYCLES = 8000, /* what it must save, as each tile is a program to compile */
-    GPU_TILE = 64,
-    GPU_SMALL_TILE = 32,
-    GPU_MICRO = 4, /* MICRO in gemm_tiled_gpu.cl */
-    STEP = 16 /* what k is cut into multiples of: STEP in gemm_tiled_gpu.cl, a vector on CPUs */
+    STEP = 16                    /* a vector: what CPU-like devices cut k into multiples of */
 };
 
 static int divide_up(int64_t a, int64_t b)
@@ -101,53 +98,39 @@ static struct clg__gemm_tiling cpu_tiling(const struct clg__gemm_problem *p,
     return best;
 }
 
-static size_t gpu_items(int tile)
-{
-    return (size_t)(tile / GPU_MICRO) * (size_t)(tile / GPU_MICRO);
-}
-
 static struct clg__gemm_tiling gpu_tiling(const struct clg__gemm_problem *p,
-                                          const clg_device_info *device)
+                                          const clg_device_info *device, bool split)
 {
-    int64_t large = (int64_t)divide_up(p->m, GPU_TILE) * divide_up(p->n, GPU_TILE) * p->batch;
-    bool fits = device->max_work_group_size >= gpu_items(GPU_TILE) &&
-                device->max_work_item_sizes[0] >= gpu_items(GPU_TILE);
-    bool pays = p->m > GPU_SMALL_TILE && p->n > GPU_SMALL_TILE &&
-                large >= 2 * (int64_t)device->compute_units;
-    int tile = fits && pays ? GPU_TILE : GPU_SMALL_TILE;
+    const struct clg__gpu_products products = {
+        .count = p->batch, .rows = p->m, .columns = p->n, .depth = p->k, .whole = !split};
+    const struct clg__gpu_tiling tiling = clg__gpu_tiling(&products, device);
     return (struct clg__gemm_tiling){
-        .tile_rows = tile,
-        .tile_columns = tile,
-        .rows_per_group = tile,
-        .row_blocks = divide_up(p->m, tile),
-        .panels = divide_up(p->n, tile),
+        .tile_rows = tiling.tile_m,
+        .tile_columns = tiling.tile_n,
+        .rows_per_group = tiling.tile_m,
+        .row_blocks = divide_up(p->m, tiling.tile_m),
+        .panels = divide_up(p->n, tiling.tile_n),
+        .gpu = tiling,
     };
 }
 
 struct clg__gemm_tiling clg__gemm_tiling(const struct clg__gemm_problem *problem,
-                                         const clg_device_info *device)
+                                         const clg_device_info *device, bool split)
 {
-    return device->family == CLG_FAMILY_GPU ? gpu_tiling(problem, device)
+    return device->family == CLG_FAMILY_GPU ? gpu_tiling(problem, device, split)
                                             : cpu_tiling(problem, device);
 }
 
 bool clg__gemm_tiled_supports(const struct clg__gemm_problem *problem,
                               const clg_device_info *device, const char **why_not)
 {
-    struct clg__gemm_tiling t = clg__gemm_tiling(problem, device);
-    bool gpu = device->family == CLG_FAMILY_GPU;
-    size_t local = gpu ? 2 * sizeof(cl_float) * (size_t)(t.tile_rows + 1) * STEP
-                       : cpu_local_bytes(t.vectors, t.depth);
-    if (local > device->local_memory) {
-        *why_not = "the device's local memory is too small";
-        return false;
+    if (device->family == CLG_FAMILY_GPU) {
+        *why_not = "the device's work-groups or its local memory are too small";
+        return clg__gpu_tiles_fit(device, 0);
     }
-    size_t items = gpu ? gpu_items(t.tile_rows) : 1;
-    if (items > device->max_work_group_size || items > device->max_work_item_sizes[0]) {
-        *why_not = "the device's work-groups are too small";
-        return false;
-    }
-    return true;
+    struct clg__gemm_tiling t = clg__gemm_tiling(problem, device, false);
+    *why_not = "the device's local memory is too small";
+    return cpu_local_bytes(t.vectors, t.depth) <= device->local_memory;
 }
 
 int clg__gemm_slices(int k, int slices)
@@ -155,25 +138,16 @@ int clg__gemm_slices(int k, int slices)
     return divide_up(k, even_part(k, slices, STEP));
 }
 
-double clg__gemm_tiled_seconds(const struct clg__gemm_problem *problem,
-                               const clg_device_info *device, int slices)
+double clg__gemm_cpu_seconds(const struct clg__gemm_problem *problem, const clg_device_info *device,
+                             int slices)
 {
-    struct clg__gemm_tiling t = clg__gemm_tiling(problem, device);
-    if (device->family == CLG_FAMILY_CPU) {
-        /* At 64 operations a cycle. */
-        struct clg__gemm_problem part = *problem;
-        part.k = divide_up(problem->k, slices);
-        part.batch *= slices;
-        double flop =
-            cpu_cycles(&part, &t, (int)device->compute_units) * 64 * device->compute_units;
-        return flop / clg__device_peak_flops(device) + CLG__LAUNCH_SECONDS;
-    }
-    double rows = (double)divide_up(problem->m, t.tile_rows) * t.tile_rows;
-    double columns = (double)t.panels * t.tile_columns;
-    double groups = (double)t.row_blocks * t.panels * problem->batch * slices;
-    double busy = groups < device->compute_units ? groups / device->compute_units : 1;
-    double flop = 2 * rows * columns * problem->k * problem->batch;
-    return flop / (clg__device_peak_flops(device) * 0.2 * busy) + CLG__LAUNCH_SECONDS;
+    struct clg__gemm_tiling t = clg__gemm_tiling(problem, device, false);
+    struct clg__gemm_problem part = *problem;
+    part.k = divide_up(problem->k, slices);
+    part.batch *= slices;
+    /* At 64 operations a cycle. */
+    double flop = cpu_cycles(&part, &t, (int)device->compute_units) * 64 * device->compute_units;
+    return flop / clg__device_peak_flops(device) + CLG__LAUNCH_SECONDS;
 }
 
 /* ---- Kernel ---- */
@@ -186,19 +160,19 @@ struct clg__gemm_tiles {
 };
 
 clg_status clg__gemm_tiles_create(clg_context *ctx, const struct clg__gemm_problem *problem,
-                                  struct clg__gemm_tiles **out)
+                                  bool split, struct clg__gemm_tiles **out)
 {
     *out = NULL;
     struct clg__gemm_tiles *tiles = calloc(1, sizeof *tiles);
     if (!tiles)
         return clg__fail_alloc("a matrix product's tiles");
     tiles->problem = problem;
-    tiles->tiling = clg__gemm_tiling(problem, &ctx->info);
+    tiles->tiling = clg__gemm_tiling(problem, &ctx->info, split);
     bool gpu = ctx->info.family == CLG_FAMILY_GPU;
-    tiles->items = gpu ? gpu_items(tiles->tiling.tile_rows) : 1;
-    char options[64];
+    tiles->items = gpu ? (size_t)tiles->tiling.gpu.items : 1;
+    char options[CLG__GPU_TILE_OPTIONS];
     if (gpu)
-        snprintf(options, sizeof options, "-DTILE=%d", tiles->tiling.tile_rows);
+        clg__gpu_tile_options(&tiles->tiling.gpu, &ctx->info, options);
     else
         snprintf(options, sizeof options, "-DROWS=%d -DVECTORS=%d", tiles->tiling.tile_rows,
                  tiles->tiling.vectors);
@@ -238,7 +212,7 @@ static struct gemm_args args_of(const struct clg__gemm_tiles *tiles,
         .transpose_b = p->transpose_b,
         .rows_per_group = t->rows_per_group,
         .slices = slices,
-        .span = even_part(p->k, slices, STEP),
+        .span = t->gpu.span > 0 ? t->gpu.span : even_part(p->k, slices, STEP),
         .bias = slices > 1 || !operands->in[2].object ? 0 : (int)p->bias,
         .accumulate = slices > 1 ? 0 : operands->accumulate,
         .sums = slices == 1 && operands->out[1].object != NULL,
@@ -286,13 +260,14 @@ static bool tiled_supports(const void *problem, const clg_device_info *device, c
 
 static double tiled_cost(const void *problem, const clg_device_info *device)
 {
-    return clg__gemm_tiled_seconds(problem, device, 1);
+    return device->family == CLG_FAMILY_GPU ? clg__gemm_tiling(problem, device, false).gpu.seconds
+                                            : clg__gemm_cpu_seconds(problem, device, 1);
 }
 
 static clg_status tiled_prepare(clg_context *ctx, const void *problem, void **state)
 {
     struct clg__gemm_tiles *tiles;
-    clg_status status = clg__gemm_tiles_create(ctx, problem, &tiles);
+    clg_status status = clg__gemm_tiles_create(ctx, problem, false, &tiles);
     *state = tiles;
     return status;
 }

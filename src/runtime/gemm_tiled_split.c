@@ -10,9 +10,11 @@ enum { MIN_SPAN = 256, MAX_SLICES = 64 };
  */
 static int slices_of(const struct clg__gemm_problem *p, const clg_device_info *device)
 {
-    struct clg__gemm_tiling t = clg__gemm_tiling(p, device);
+    struct clg__gemm_tiling t = clg__gemm_tiling(p, device, true);
+    if (device->family == CLG_FAMILY_GPU)
+        return t.gpu.slices;
     int64_t groups = (int64_t)t.row_blocks * t.panels * p->batch;
-    int64_t wanted = (int64_t)(device->family == CLG_FAMILY_GPU ? 4 : 2) * device->compute_units;
+    int64_t wanted = 2 * (int64_t)device->compute_units;
     int64_t slices = (wanted + groups - 1) / groups;
     if (slices > p->k / MIN_SPAN)
         slices = p->k / MIN_SPAN;
@@ -42,11 +44,13 @@ static size_t workspace(const void *problem, const clg_device_info *device)
 
 static double cost(const void *problem, const clg_device_info *device)
 {
+    if (device->family == CLG_FAMILY_GPU)
+        return clg__gemm_tiling(problem, device, true).gpu.seconds;
     int slices = slices_of(problem, device);
     /* The parts are written once and read once. */
     double bytes = 2 * (double)parts_bytes(problem, slices);
-    return clg__gemm_tiled_seconds(problem, device, slices) +
-           bytes / clg__device_bandwidth(device) + CLG__LAUNCH_SECONDS;
+    return clg__gemm_cpu_seconds(problem, device, slices) + bytes / clg__device_bandwidth(device) +
+           CLG__LAUNCH_SECONDS;
 }
 
 struct state {
@@ -71,7 +75,7 @@ static clg_status prepare(clg_context *ctx, const void *problem, void **out)
         return clg__fail_alloc("a matrix product in slices");
     state->problem = problem;
     state->slices = slices_of(problem, &ctx->info);
-    clg_status status = clg__gemm_tiles_create(ctx, problem, &state->tiles);
+    clg_status status = clg__gemm_tiles_create(ctx, problem, true, &state->tiles);
     if (status == CLG_OK)
         status = clg__gemm_finish_create(ctx, &state->finish);
     if (status != CLG_OK) {
