@@ -155,8 +155,8 @@ static struct layout lay_out(const struct conv2d_args *a, clg_conv2d_direction d
     return l;
 }
 
-static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
-                     const clg_device_info *device, const char **why_not)
+static bool winograd_supports(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                              const clg_device_info *device, const char **why_not)
 {
     if (!clg__conv2d_meets(a, device,
                            CLG__ON_CPU | CLG__NHWC_ONLY | CLG__ONE_GROUP | CLG__DENSE_3X3, why_not))
@@ -166,14 +166,14 @@ static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction
     return local_bytes(&l) <= device->local_memory / 2;
 }
 
-static size_t workspace(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
-                        const clg_device_info *device)
+static size_t winograd_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
+                                 int tile, const clg_device_info *device)
 {
     return lay_out(a, direction, tile, device).workspace_floats * sizeof(float);
 }
 
-static double cost(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
-                   const clg_device_info *device)
+static double winograd_cost(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                            const clg_device_info *device)
 {
     return lay_out(a, direction, tile, device).seconds;
 }
@@ -185,8 +185,8 @@ struct state {
     struct layout layout;
 };
 
-static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
-                          clg_conv2d_direction direction, int tile, void **state)
+static clg_status winograd_prepare(clg_context *ctx, const struct conv2d_args *a,
+                                   clg_conv2d_direction direction, int tile, void **state)
 {
     const struct layout l = lay_out(a, direction, tile, &ctx->info);
     char pack[16], options[64];
@@ -253,7 +253,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
 
 /* The algorithms of one tile size, for the tables. */
 #define WINOGRAD(name, tile)                                                                       \
-    CLG__WINOGRAD_FUNCTIONS(name, tile)                                                            \
+    CLG__WINOGRAD_FUNCTIONS(winograd, name, tile)                                                  \
     CLG__CONV2D_ALGORITHM(name, forward, CLG_CONV2D_FORWARD, .exact = false, .fuses_relu = true);  \
     CLG__CONV2D_ALGORITHM(name, backward_data, CLG_CONV2D_BACKWARD_DATA, .exact = false)
 

@@ -161,8 +161,8 @@ static struct layout lay_out(const struct conv2d_args *a, int tile, const clg_de
     return l;
 }
 
-static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
-                     const clg_device_info *device, const char **why_not)
+static bool winograd_supports(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                              const clg_device_info *device, const char **why_not)
 {
     (void)direction;
     if (!clg__conv2d_meets(a, device,
@@ -173,16 +173,16 @@ static bool supports(const struct conv2d_args *a, clg_conv2d_direction direction
     return local_bytes(&l) <= device->local_memory / 2;
 }
 
-static size_t workspace(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
-                        const clg_device_info *device)
+static size_t winograd_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
+                                 int tile, const clg_device_info *device)
 {
     (void)direction;
     struct layout l = lay_out(a, tile, device);
     return (partial_floats(&l) + points_floats(&l)) * sizeof(float);
 }
 
-static double cost(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
-                   const clg_device_info *device)
+static double winograd_cost(const struct conv2d_args *a, clg_conv2d_direction direction, int tile,
+                            const clg_device_info *device)
 {
     (void)direction;
     return lay_out(a, tile, device).seconds;
@@ -195,8 +195,8 @@ struct state {
     struct layout layout;
 };
 
-static clg_status prepare(clg_context *ctx, const struct conv2d_args *a,
-                          clg_conv2d_direction direction, int tile, void **state)
+static clg_status winograd_prepare(clg_context *ctx, const struct conv2d_args *a,
+                                   clg_conv2d_direction direction, int tile, void **state)
 {
     (void)direction;
     static const char flat[] = "conv2d_winograd_filter", deep[] = "conv2d_winograd_filter_deep";
@@ -259,7 +259,7 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
 
 /* The algorithms of one tile size, for the tables. */
 #define WINOGRAD(name, tile)                                                                       \
-    CLG__WINOGRAD_FUNCTIONS(name, tile)                                                            \
+    CLG__WINOGRAD_FUNCTIONS(winograd, name, tile)                                                  \
     CLG__CONV2D_ALGORITHM(name, backward_filter, CLG_CONV2D_BACKWARD_FILTER, .exact = false)
 
 WINOGRAD(winograd4, 4);

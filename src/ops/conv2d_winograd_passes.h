@@ -24,20 +24,33 @@ struct clg__winograd_passes {
     size_t factor_at, input_at, product_at, end;
 };
 
-struct clg__winograd_passes clg__winograd_passes(const struct conv2d_args *args,
-                                                 clg_conv2d_direction direction, int tile,
-                                                 const clg_device_info *device);
+/* A factor's transform, the input's, and that of the products to the result. */
+enum { CLG__WINOGRAD_FACTOR, CLG__WINOGRAD_INPUT, CLG__WINOGRAD_RESULT };
 
+struct clg__winograd_passes_state {
+    struct clg__kernels kernels;
+    struct clg__winograd_passes layout;
+    struct clg__gemm *full, *rest; /* for a full chunk of tiles and for what is left */
+};
+
+/* What CLG__WINOGRAD_FUNCTIONS expects. */
 bool clg__winograd_passes_supports(const struct conv2d_args *args, clg_conv2d_direction direction,
                                    int tile, const clg_device_info *device, const char **why_not);
+size_t clg__winograd_passes_workspace(const struct conv2d_args *args,
+                                      clg_conv2d_direction direction, int tile,
+                                      const clg_device_info *device);
+double clg__winograd_passes_cost(const struct conv2d_args *args, clg_conv2d_direction direction,
+                                 int tile, const clg_device_info *device);
+clg_status clg__winograd_passes_prepare(clg_context *ctx, const struct conv2d_args *args,
+                                        clg_conv2d_direction direction, int tile, void **state);
+void clg__winograd_passes_release(void *state);
 
-/* Seconds: the products, and what the passes move, every matrix once each way. */
-double clg__winograd_passes_cost(const struct clg__winograd_passes *passes,
-                                 const clg_device_info *device);
-
-/* The product for so many tiles. */
-clg_status clg__winograd_passes_product(clg_context *ctx, const struct clg__winograd_passes *passes,
-                                        int tiles, struct clg__gemm **gemm);
+/* The product for a chunk of so many tiles. */
+static inline struct clg__gemm *
+clg__winograd_passes_product(const struct clg__winograd_passes_state *state, int tiles)
+{
+    return tiles == state->layout.chunk ? state->full : state->rest;
+}
 
 /* An item for each channel and tile. */
 static inline struct clg__grid clg__winograd_passes_grid(bool channels_last, int channels,

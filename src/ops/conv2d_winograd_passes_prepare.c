@@ -1,5 +1,8 @@
 #include "ops/conv2d_winograd_passes.h"
 
+#include <stdio.h>
+
+#include "base/error.h"
 #include "base/ints.h"
 #include "ops/conv2d_cost.h"
 
@@ -45,9 +48,9 @@ static void place(struct clg__winograd_passes *l, const clg_device_info *device)
     l->end = l->product_at + aligned(filter ? weights : output);
 }
 
-struct clg__winograd_passes clg__winograd_passes(const struct conv2d_args *a,
-                                                 clg_conv2d_direction direction, int tile,
-                                                 const clg_device_info *device)
+static struct clg__winograd_passes lay_out(const struct conv2d_args *a,
+                                           clg_conv2d_direction direction, int tile,
+                                           const clg_device_info *device)
 {
     const bool data = direction == CLG_CONV2D_BACKWARD_DATA;
     struct clg__winograd_passes l = {
@@ -110,30 +113,82 @@ bool clg__winograd_passes_supports(const struct conv2d_args *a, clg_conv2d_direc
 {
     if (!clg__conv2d_meets(a, device, CLG__ON_GPU | CLG__ONE_GROUP | CLG__DENSE_3X3, why_not))
         return false;
-    const struct clg__winograd_passes l = clg__winograd_passes(a, direction, tile, device);
+    const struct clg__winograd_passes l = lay_out(a, direction, tile, device);
     *why_not = "a matrix of 2^31 elements or more";
     return (int64_t)l.args.c * l.args.k <= INT32_MAX &&
            (int64_t)(l.args.c > l.args.k ? l.args.c : l.args.k) * l.chunk <= INT32_MAX;
 }
 
-/* Forward and dx read tiles of the input with their overlap and write whole ones. */
-double clg__winograd_passes_cost(const struct clg__winograd_passes *l,
-                                 const clg_device_info *device)
+size_t clg__winograd_passes_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,
+                                      int tile, const clg_device_info *device)
 {
-    const struct clg__gemm_problem p = product(l, l->chunk);
-    const double chunks = (double)l->tiles / l->chunk, points = l->points;
-    const double c = l->args.c, k = l->args.k, outputs = (double)l->tile * l->tile;
+    return lay_out(a, direction, tile, device).end;
+}
+
+/* The products, and what the passes move: every matrix once each way, every tensor once, tiles of
+ * the input with their overlap. */
+double clg__winograd_passes_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
+                                 int tile, const clg_device_info *device)
+{
+    const struct clg__winograd_passes l = lay_out(a, direction, tile, device);
+    const struct clg__gemm_problem p = product(&l, l.chunk);
+    const double chunks = (double)l.tiles / l.chunk, points = l.points;
+    const double c = l.args.c, k = l.args.k, outputs = (double)tile * tile;
     size_t bytes;
     double moved = sizeof(float) *
-                   (2 * points * c * k + l->tiles * (c * (2 * points) + k * (points + outputs)));
+                   (2 * points * c * k + l.tiles * (c * (2 * points) + k * (points + outputs)));
     return chunks * (clg__gemm_cost(&p, device, NULL, &bytes) + 2 * CLG__LAUNCH_SECONDS) +
            CLG__LAUNCH_SECONDS + moved / clg__device_bandwidth(device);
 }
 
-clg_status clg__winograd_passes_product(clg_context *ctx, const struct clg__winograd_passes *l,
-                                        int tiles, struct clg__gemm **gemm)
+void clg__winograd_passes_release(void *pointer)
+{
+    struct clg__winograd_passes_state *state = pointer;
+    clg__gemm_destroy(state->full);
+    clg__gemm_destroy(state->rest);
+    clg__prepared_release(state);
+}
+
+static clg_status create_product(clg_context *ctx, const struct clg__winograd_passes *l, int tiles,
+                                 struct clg__gemm **gemm)
 {
     const struct clg__gemm_problem p = product(l, tiles);
     return clg__gemm_create(ctx, &p, NULL, l->factor_at ? l->factor_at : CLG__GEMM_NO_WORKSPACE,
                             gemm);
+}
+
+clg_status clg__winograd_passes_prepare(clg_context *ctx, const struct conv2d_args *a,
+                                        clg_conv2d_direction direction, int tile, void **out)
+{
+    static const char source[] = "conv2d_winograd_passes";
+    static const char filter_source[] = "conv2d_winograd_passes_filter";
+    const struct clg__winograd_passes l = lay_out(a, direction, tile, &ctx->info);
+    const bool filter = direction == CLG_CONV2D_BACKWARD_FILTER;
+    const int rest = l.tiles % l.chunk;
+    char input[64], output[64];
+    snprintf(input, sizeof input, "-DTILE=%d -DCHANNELS_LAST=%d", tile, l.input_last);
+    snprintf(output, sizeof output, "-DTILE=%d -DCHANNELS_LAST=%d", tile, l.output_last);
+    const struct clg__kernel_spec kernels[] = {
+        [CLG__WINOGRAD_FACTOR] = {source, "winograd_passes_filter", input},
+        [CLG__WINOGRAD_INPUT] = {source, "winograd_passes_input", input},
+        [CLG__WINOGRAD_RESULT] = {source, "winograd_passes_output", input},
+    };
+    const struct clg__kernel_spec filter_kernels[] = {
+        [CLG__WINOGRAD_FACTOR] = {filter_source, "winograd_passes_gradient", output},
+        [CLG__WINOGRAD_INPUT] = {source, "winograd_passes_input", input},
+        [CLG__WINOGRAD_RESULT] = {filter_source, "winograd_passes_taps", output},
+    };
+    CLG__TRY(clg__prepared_create(ctx, sizeof(struct clg__winograd_passes_state),
+                                  filter ? filter_kernels : kernels, 3, out));
+    struct clg__winograd_passes_state *state = *out;
+    state->layout = l;
+    clg_status status;
+    CLG__TRY_GOTO(create_product(ctx, &l, l.chunk, &state->full));
+    if (rest > 0)
+        CLG__TRY_GOTO(create_product(ctx, &l, rest, &state->rest));
+    return CLG_OK;
+fail:
+    clg__winograd_passes_release(state);
+    *out = NULL;
+    return status;
 }
