@@ -48,6 +48,10 @@ typedef struct clg_device_info {
     uint64_t local_memory;     /* bytes, of one work-group */
     uint64_t global_cache;     /* bytes */
     uint32_t buffer_alignment; /* bytes, of a sub-buffer's offset */
+    /* Iterations of a work-item's loops after which the driver leaves them, with wrong results; 0:
+     * none known. Contexts find it out (clg_context_device); plans refuse what would loop longer.
+     */
+    uint32_t longest_loop;
     bool dedicated_local_memory;
     bool unified_memory; /* shares memory with the host */
     bool compiler_available;

@@ -46,7 +46,8 @@ CLG_API CLG_WARN_UNUSED clg_status clg_pool2d_output_size(const clg_pool2d_desc 
  * Errors: CLG_INVALID_ARGUMENT (unknown kind; size, stride or dilation below 1; padding below 0 or
  * above half of the window), CLG_INVALID_SHAPE (not four dimensions, a window larger than the
  * padded plane), CLG_TOO_LARGE (2^31 or more points along an axis), CLG_UNSUPPORTED (average with
- * dilation, not float32), those of a clg_tensor_desc, CLG_BUILD_FAILED.
+ * dilation, not float32, windows that take more than clg_device_info.longest_loop), those of a
+ * clg_tensor_desc, CLG_BUILD_FAILED.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_pool2d_create(clg_context *ctx, const clg_pool2d_desc *desc,
                                                      clg_pool2d **plan);

@@ -3,11 +3,35 @@
 
 #include "base/error.h"
 #include "ops/conv2d_cost.h"
+#include "runtime/loops.h"
 
-static bool supports(const void *problem, const clg_device_info *device, const char **why_not)
+/* Takes everything, unless the driver ends a loop over `terms` windows of h x w early. */
+static bool fits(double terms, double h, double w, const clg_device_info *device,
+                 const char **why_not)
 {
-    (void)problem, (void)device, (void)why_not;
-    return true;
+    *why_not = CLG__LOOPS_END_EARLY;
+    return clg__loops_fit(device, clg__loops_nested(terms, h, w));
+}
+
+static bool supports_forward(const void *problem, const clg_device_info *device,
+                             const char **why_not)
+{
+    const struct conv2d_args *a = problem;
+    return fits(a->c / a->groups, a->r, a->s, device, why_not);
+}
+
+static bool supports_backward_data(const void *problem, const clg_device_info *device,
+                                   const char **why_not)
+{
+    const struct conv2d_args *a = problem;
+    return fits(a->k / a->groups, a->r, a->s, device, why_not);
+}
+
+static bool supports_backward_filter(const void *problem, const clg_device_info *device,
+                                     const char **why_not)
+{
+    const struct conv2d_args *a = problem;
+    return fits(a->n, a->p, a->q, device, why_not);
 }
 
 /* Every term reads two values from memory, and a CPU driver does not vectorise the sum: about one
@@ -109,7 +133,7 @@ static clg_status backward_filter(void *pointer, struct clg__stream *stream,
     const struct clg__algorithm clg__conv2d_##direction##_direct = {                               \
         .name = "direct",                                                                          \
         .exact = true,                                                                             \
-        .supports = supports,                                                                      \
+        .supports = supports_##direction,                                                          \
         .cost = cost_##direction,                                                                  \
         .prepare = prepare_##direction,                                                            \
         .enqueue = direction,                                                                      \

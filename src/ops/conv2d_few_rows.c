@@ -44,7 +44,7 @@ static bool few_rows_supports(const struct conv2d_args *a, clg_conv2d_direction 
     if (device->max_work_group_size < ITEMS || device->max_work_item_sizes[0] < ITEMS ||
         device->local_memory < FILTERS * sizeof(float))
         return false;
-    return clg__implicit_table_fits(a, forward, why_not);
+    return clg__implicit_table_fits(a, forward, device, why_not);
 }
 
 static size_t few_rows_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,

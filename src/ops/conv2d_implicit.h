@@ -46,8 +46,10 @@ struct clg__implicit_axes {
 int clg__implicit_phases(const struct conv2d_args *a, bool forward,
                          struct clg__implicit_axes axes[CLG__IMPLICIT_PHASES]);
 
-/* False with a reason when there are too many phases, or taps of channels for a table. */
-bool clg__implicit_table_fits(const struct conv2d_args *a, bool forward, const char **why_not);
+/* False with a reason when there are too many phases, or taps of channels for a table or for the
+ * device's loops. */
+bool clg__implicit_table_fits(const struct conv2d_args *a, bool forward,
+                              const clg_device_info *device, const char **why_not);
 
 /* Sizes and strides of the filters of one group; nothing packed yet. */
 struct implicit_pack_args clg__implicit_filters(const struct conv2d_args *a, bool forward);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "runtime/loops.h"
 
 enum { MAX_COLUMNS = 1 << 22, LONGEST_SPAN = 8192 };
 
@@ -25,8 +26,13 @@ static bool implicit_gemm_supports(const struct conv2d_args *a, clg_conv2d_direc
     (void)direction;
     if (!clg__implicit_supports(a, device, why_not))
         return false;
-    *why_not = "more than 2^22 elements in a filter";
-    return (int64_t)a->c / a->groups * a->r * a->s <= MAX_COLUMNS;
+    const struct clg__gpu_products size = size_of(a);
+    const int64_t span = clg__gpu_tiling(&size, device).span;
+    return CLG__ACCEPTS(
+        why_not,
+        {(int64_t)a->c / a->groups * a->r * a->s > MAX_COLUMNS,
+         "more than 2^22 elements in a filter"},
+        {!clg__loops_fit(device, CLG__GEMM_LOOPS * (double)span), CLG__LOOPS_END_EARLY});
 }
 
 static size_t implicit_gemm_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,

@@ -110,7 +110,7 @@ static bool implicit_gemm_supports(const struct conv2d_args *a, clg_conv2d_direc
     bool forward = direction == CLG_CONV2D_FORWARD;
     if (!clg__implicit_supports(a, device, why_not))
         return false;
-    return clg__implicit_table_fits(a, forward, why_not);
+    return clg__implicit_table_fits(a, forward, device, why_not);
 }
 
 static size_t implicit_gemm_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,

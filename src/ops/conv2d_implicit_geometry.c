@@ -1,6 +1,8 @@
 /* What forward and the input gradient know about their geometry. */
 #include "ops/conv2d_implicit.h"
 
+#include "runtime/loops.h"
+
 enum { MAX_TABLE = 1 << 22 };
 
 /* Forward in the words of phases: there is one. */
@@ -32,14 +34,15 @@ int clg__implicit_phases(const struct conv2d_args *a, bool forward,
     return count;
 }
 
-bool clg__implicit_table_fits(const struct conv2d_args *a, bool forward, const char **why_not)
+bool clg__implicit_table_fits(const struct conv2d_args *a, bool forward,
+                              const clg_device_info *device, const char **why_not)
 {
     int64_t phases = (int64_t)phases_of(a->stride_h, a->h) * (int64_t)phases_of(a->stride_w, a->w);
-    *why_not = "more than 64 phases of the stride";
-    if (!forward && phases > CLG__IMPLICIT_PHASES)
-        return false;
-    *why_not = "more than 2^22 products in a sum";
-    return (int64_t)(forward ? a->c : a->k) / a->groups * a->r * a->s <= MAX_TABLE;
+    int64_t terms = (int64_t)(forward ? a->c : a->k) / a->groups * a->r * a->s;
+    return CLG__ACCEPTS(
+        why_not, {!forward && phases > CLG__IMPLICIT_PHASES, "more than 64 phases of the stride"},
+        {terms > MAX_TABLE, "more than 2^22 products in a sum"},
+        {!clg__loops_fit(device, CLG__GEMM_LOOPS * (double)terms), CLG__LOOPS_END_EARLY});
 }
 
 struct implicit_pack_args clg__implicit_filters(const struct conv2d_args *a, bool forward)

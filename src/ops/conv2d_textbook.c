@@ -18,6 +18,7 @@
 #include "ops/downsample2d.h"
 #include "ops/flip2d.h"
 #include "ops/pad2d.h"
+#include "runtime/loops.h"
 
 /* The intermediate results, each in its slot of the workspace. */
 enum slot { IMAGE, IMAGE_PADDED, FILTER, FILTER_FLIPPED, RESULT, SUM, NUM_SLOTS };
@@ -84,7 +85,14 @@ static bool textbook_supports(const struct conv2d_args *a, clg_conv2d_direction 
     for (int i = 0; i < NUM_SLOTS; i++)
         if (sizes.slot_count[i] > INT32_MAX)
             return false;
-    return true;
+    const bool filter = direction == CLG_CONV2D_BACKWARD_FILTER;
+    const int terms = filter                            ? a->n
+                      : direction == CLG_CONV2D_FORWARD ? a->c / a->groups
+                                                        : a->k / a->groups;
+    const double loops = clg__loops_nested(terms, (double)(filter ? sizes.full_h : sizes.window_h),
+                                           (double)(filter ? sizes.full_w : sizes.window_w));
+    *why_not = CLG__LOOPS_END_EARLY;
+    return clg__loops_fit(device, loops);
 }
 
 static size_t textbook_workspace(const struct conv2d_args *a, clg_conv2d_direction direction,

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "ops/plan.h"
 #include "ops/planes.h"
+#include "runtime/loops.h"
 
 struct clg_pool2d {
     struct clg__planes_plan base;
@@ -96,6 +97,25 @@ static clg_status check_desc(const char *call, const clg_pool2d_desc *desc, clg_
     }
     *y = clg__desc_resized(&d.x, out[0], out[1]);
     return clg__check_output(call, y);
+}
+
+/* An item makes an element of y from a window, or one of dx from all windows that it is in, which
+ * for maxima are searched again. */
+static clg_status check_loops(const char *call, const clg_pool2d_desc *desc,
+                              const clg_device_info *device)
+{
+    const clg_pool2d_desc d = resolved(desc);
+    double loops = clg__loops_nested(1, (double)d.size[0], (double)d.size[1]);
+    if (d.kind == CLG_POOL_MAX)
+        for (int axis = 0; axis < 2; axis++)
+            loops *= (double)((d.size[axis] + d.stride[axis] - 1) / d.stride[axis]);
+    if (clg__loops_fit(device, loops))
+        return CLG_OK;
+    return clg__fail(CLG_UNSUPPORTED,
+                     "%s: windows of %lld x %lld need about %.0f iterations of loops; the driver "
+                     "of %s ends them after %u",
+                     call, (long long)d.size[0], (long long)d.size[1], loops, device->name,
+                     (unsigned)device->longest_loop);
 }
 
 clg_status clg_pool2d_output_size(const clg_pool2d_desc *desc, int64_t *p, int64_t *q)
@@ -258,6 +278,7 @@ clg_status clg_pool2d_create(clg_context *ctx, const clg_pool2d_desc *desc, clg_
     *out = NULL;
     clg_tensor_desc y;
     CLG__TRY(check_desc(call, desc, &y));
+    CLG__TRY(check_loops(call, desc, clg_context_device(ctx)));
     clg_pool2d *plan = calloc(1, sizeof *plan);
     if (!plan)
         return clg__fail_alloc("a pool2d plan");

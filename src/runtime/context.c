@@ -4,6 +4,7 @@
 
 #include "runtime/cl_error.h"
 #include "runtime/device.h"
+#include "runtime/loops.h"
 
 static clg_status make_cl_objects(clg_context *ctx, const clg_context_desc *desc)
 {
@@ -92,7 +93,8 @@ static clg_status init_context(clg_context *ctx, const clg_context_desc *desc)
     }
     ctx->profiling = desc->profiling;
     CLG__TRY(clg__tuning_init(&ctx->tuning, desc->tuning));
-    return clg__program_cache_init(&ctx->programs, ctx->cl, ctx->device, &ctx->info);
+    CLG__TRY(clg__program_cache_init(&ctx->programs, ctx->cl, ctx->device, &ctx->info));
+    return clg__loops_init(ctx);
 }
 
 clg_status clg_context_create(const clg_context_desc *desc, clg_context **out)

@@ -36,7 +36,7 @@ struct clg__gemm_tiling clg__gemm_tiling(const struct clg__gemm_problem *problem
                                          const clg_device_info *device, bool split);
 
 /* False with a reason when the device cannot run the kernels. */
-bool clg__gemm_tiled_supports(const struct clg__gemm_problem *problem,
+bool clg__gemm_tiled_supports(const struct clg__gemm_problem *problem, int slices,
                               const clg_device_info *device, const char **why_not);
 
 /* How many slices `k` really falls into when `slices` are asked for: none is empty. */

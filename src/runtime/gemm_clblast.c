@@ -8,6 +8,7 @@
 #include "runtime/cl_error.h"
 #include "runtime/estimate.h"
 #include "runtime/gemm_algorithms.h"
+#include "runtime/loops.h"
 
 /*
  * What CLBlast does, as far as it matters here. Products below a device-dependent size run as one
@@ -110,7 +111,8 @@ static bool supports(const void *problem, const clg_device_info *device, const c
         *why_not = "the device's work-groups are too small";
         return false;
     }
-    return true;
+    *why_not = CLG__LOOPS_END_EARLY;
+    return clg__loops_fit(device, CLG__GEMM_LOOPS * ((const struct clg__gemm_problem *)problem)->k);
 }
 
 /* At most: without asking the device, which takes a queue. */

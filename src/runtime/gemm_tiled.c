@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "runtime/estimate.h"
 #include "runtime/gemm_algorithms.h"
+#include "runtime/loops.h"
+#include "runtime/prepared.h"
 
 enum {
     CPU_GROUPS_A_UNIT = 16, /* enough to keep the units evenly busy */
@@ -121,12 +123,16 @@ struct clg__gemm_tiling clg__gemm_tiling(const struct clg__gemm_problem *problem
                                             : cpu_tiling(problem, device);
 }
 
-bool clg__gemm_tiled_supports(const struct clg__gemm_problem *problem,
+bool clg__gemm_tiled_supports(const struct clg__gemm_problem *problem, int slices,
                               const clg_device_info *device, const char **why_not)
 {
     if (device->family == CLG_FAMILY_GPU) {
-        *why_not = "the device's work-groups or its local memory are too small";
-        return clg__gpu_tiles_fit(device, 0);
+        return CLG__ACCEPTS(
+            why_not,
+            {!clg__gpu_tiles_fit(device, 0),
+             "the device's work-groups or its local memory are too small"},
+            {!clg__loops_fit(device, CLG__GEMM_LOOPS * divide_up(problem->k, slices)),
+             CLG__LOOPS_END_EARLY});
     }
     struct clg__gemm_tiling t = clg__gemm_tiling(problem, device, false);
     *why_not = "the device's local memory is too small";
@@ -255,7 +261,7 @@ clg_status clg__gemm_tiles_enqueue(struct clg__gemm_tiles *tiles, struct clg__st
 
 static bool tiled_supports(const void *problem, const clg_device_info *device, const char **why_not)
 {
-    return clg__gemm_tiled_supports(problem, device, why_not);
+    return clg__gemm_tiled_supports(problem, 1, device, why_not);
 }
 
 static double tiled_cost(const void *problem, const clg_device_info *device)

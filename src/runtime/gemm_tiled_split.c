@@ -34,7 +34,7 @@ static bool supports(const void *problem, const clg_device_info *device, const c
             "the result has enough blocks for the device, or its sums are too short to be cut";
         return false;
     }
-    return clg__gemm_tiled_supports(problem, device, why_not);
+    return clg__gemm_tiled_supports(problem, slices_of(problem, device), device, why_not);
 }
 
 static size_t workspace(const void *problem, const clg_device_info *device)
