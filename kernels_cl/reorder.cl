@@ -75,7 +75,7 @@ void move_few_columns(__global float *y, __global const float *x, int rows, int 
 {
     float16 block[8], scratch[8];
     UNROLL_8 for (int i = 0; i < 8; i++) block[i] =
-        (float16)(load_8(x + columns * i), load_8(x + columns * (8 + i)));
+        JOIN_8(load_8(x + columns * i), load_8(x + columns * (8 + i)));
     TRANSPOSE_8(block, scratch)
     UNROLL_8 for (int i = 0; i < 8; i++) if (i < columns) store_16(y + rows * i, block[i]);
 }
