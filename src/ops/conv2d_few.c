@@ -15,18 +15,22 @@
 #include "ops/conv2d_cost.h"
 
 /* A register tile: rows and columns of outputs, vectors of 16 of them, and how many taps of a row
- * go with one load of a pixel. */
+ * go with one load of a pixel. With `pair` columns are pairs that share a vector, and taps those of
+ * both. */
 struct tiling {
     int pr, px, kv, taps;
+    bool pair;
 };
 
 /* With the vectors of TAPS taps the sums fill up to 29 of the 32 vector registers of AVX-512.
  * Narrower devices have 16 registers of half a vector. */
 static const struct tiling tilings[] = {
-    {2, 10, 1, 5}, {1, 16, 1, 5}, {3, 7, 1, 5},  {2, 12, 1, 3}, {2, 10, 1, 3}, {3, 8, 1, 3},
-    {3, 7, 1, 3},  {1, 16, 1, 3}, {1, 10, 2, 3}, {1, 9, 2, 3},  {1, 8, 2, 3},  {2, 10, 1, 7},
-    {1, 16, 1, 7}, {1, 28, 1, 1}, {1, 14, 2, 1}, {1, 10, 2, 1}, {1, 8, 3, 1},  {1, 7, 4, 1}};
-static const struct tiling narrow_tiling = {1, 6, 1, 1};
+    {2, 10, 1, 5, 0}, {1, 16, 1, 5, 0}, {3, 7, 1, 5, 0},  {2, 12, 1, 3, 0}, {2, 10, 1, 3, 0},
+    {3, 8, 1, 3, 0},  {3, 7, 1, 3, 0},  {1, 16, 1, 3, 0}, {1, 10, 2, 3, 0}, {1, 9, 2, 3, 0},
+    {1, 8, 2, 3, 0},  {2, 10, 1, 7, 0}, {1, 16, 1, 7, 0}, {1, 28, 1, 1, 0}, {1, 14, 2, 1, 0},
+    {1, 10, 2, 1, 0}, {1, 8, 3, 1, 0},  {1, 7, 4, 1, 0},  {2, 7, 1, 6, 1},  {2, 8, 1, 6, 1},
+    {2, 7, 1, 4, 1},  {2, 8, 1, 4, 1}};
+static const struct tiling narrow_tiling = {1, 6, 1, 1, 0};
 
 struct layout {
     struct tiling tiling;
@@ -40,13 +44,15 @@ struct layout {
 static double tiling_cost(struct tiling t, const struct conv2d_args *a)
 {
     enum { PER_SUM = 3, PER_PART = 60, PER_TILE = 40 };
-    const double places = t.pr * t.px, sums = places * t.kv, terms = (double)a->c * a->r * a->s;
-    const double pixels = t.taps > 1 ? (t.px - 1) * a->stride_w + t.taps : t.px;
+    const int columns = t.pair ? 2 : 1;
+    const double places = t.pr * t.px, sums = places * t.kv;
+    const double terms = (double)a->c * a->r * (t.pair ? t.taps : a->s);
+    const double pixels = t.taps > 1 ? (t.px - 1) * columns * a->stride_w + t.taps : t.px;
     const double loads = (t.pr * pixels + t.taps * t.kv) / (sums * t.taps);
     const double latency = 8 / sums, stall = loads > latency ? loads : latency;
     const double blocks = clg__divide_up(a->k, 16 * t.kv);
-    const double tiles = (double)clg__divide_up(a->p, t.pr) * clg__divide_up(a->q, t.px);
-    const double parts = a->k % 16 ? places * PER_PART : 0;
+    const double tiles = (double)clg__divide_up(a->p, t.pr) * clg__divide_up(a->q, columns * t.px);
+    const double parts = a->k % 16 && !t.pair ? places * PER_PART : 0;
     return tiles *
            (blocks * (sums * (terms * (stall > 0.9 ? stall + 0.1 : 1) + PER_SUM) + PER_TILE) +
             parts);
@@ -54,6 +60,8 @@ static double tiling_cost(struct tiling t, const struct conv2d_args *a)
 
 static bool takes(struct tiling t, const struct conv2d_args *a)
 {
+    if (t.pair)
+        return t.taps == a->s + a->stride_w && a->dilation_w == 1 && a->k >= 5 && a->k <= 8;
     return t.taps == 1 || (t.taps == a->s && a->dilation_w == 1);
 }
 
@@ -61,7 +69,7 @@ static struct tiling choose_tiling(const clg_device_info *device, const struct c
 {
     if (device->vector_width_float < 16)
         return narrow_tiling;
-    struct tiling best = {1, 28, 1, 1};
+    struct tiling best = {1, 28, 1, 1, 0};
     for (size_t i = 0; i < sizeof tilings / sizeof tilings[0]; i++)
         if (takes(tilings[i], a) && tiling_cost(tilings[i], a) < tiling_cost(best, a))
             best = tilings[i];
@@ -88,6 +96,16 @@ static void divide(struct layout *l, const clg_device_info *device)
     l->image_groups = clg__divide_up(t->n, t->images);
 }
 
+/* Two columns become one of twice the filters: a window for both with twice the stride. */
+static void pair_columns(struct conv2d_few_args *t)
+{
+    t->k *= 2;
+    t->s += t->stride_w;
+    t->q = clg__divide_up(t->q, 2);
+    t->stride_w *= 2;
+    t->out_column *= 2;
+}
+
 static struct layout lay_out(const struct conv2d_args *a, const clg_device_info *device)
 {
     struct layout l = {.tiling = choose_tiling(device, a)};
@@ -112,12 +130,20 @@ static struct layout lay_out(const struct conv2d_args *a, const clg_device_info 
         .first_h = -a->pad_top,
         .first_w = -a->pad_left,
         .relu = a->relu,
+        .row_floats = a->q * a->y_q,
+        .filters = a->k,
+        .taps = a->s,
+        .shift = a->stride_w,
     };
-    l.args.columns = (clg__at_least(a->q, l.tiling.px) - 1) * a->stride_w + clg__conv2d_window_w(a);
+    struct conv2d_few_args *t = &l.args;
+    if (l.tiling.pair)
+        pair_columns(t);
+    const int reach = (t->s - 1) * t->dilation_w + 1;
+    t->columns = (clg__at_least(t->q, l.tiling.px) - 1) * t->stride_w + reach;
     divide(&l, device);
-    const int k = clg__round_up(a->k, 16 * l.tiling.kv);
-    l.patch = (size_t)l.args.patch_rows * (size_t)l.args.columns * (size_t)a->c;
-    l.places = (size_t)a->c * (size_t)a->r * (size_t)a->s;
+    const int k = clg__round_up(t->k, 16 * l.tiling.kv);
+    l.patch = (size_t)t->patch_rows * (size_t)t->columns * (size_t)t->c;
+    l.places = (size_t)t->c * (size_t)t->r * (size_t)t->s;
     l.taps = l.places * (size_t)k;
     l.bias = (size_t)k;
     return l;
@@ -172,9 +198,10 @@ static clg_status few_prepare(clg_context *ctx, const struct conv2d_args *a,
 {
     (void)direction;
     const struct layout l = lay_out(a, &ctx->info);
-    char options[96];
-    snprintf(options, sizeof options, "-DPR=%d -DPX=%d -DKV=%d -DTAPS=%d -DSTEP=%d -DCOLUMN=%d",
-             l.tiling.pr, l.tiling.px, l.tiling.kv, l.tiling.taps, a->stride_w, a->c);
+    char options[112];
+    snprintf(options, sizeof options,
+             "-DPR=%d -DPX=%d -DKV=%d -DPAIR=%d -DTAPS=%d -DSTEP=%d -DCOLUMN=%d", l.tiling.pr,
+             l.tiling.px, l.tiling.kv, l.tiling.pair, l.tiling.taps, l.args.stride_w, a->c);
     const struct clg__kernel_spec kernels[] = {
         [KERNEL] = {"conv2d_few", "conv2d_few", options},
     };
