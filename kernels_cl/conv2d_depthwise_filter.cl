@@ -3,7 +3,7 @@
  * TR x TS taps for 16 channels, a vector each, stay in registers along `pass` rows of dy.
  * One work-item is one group and has a slice of the rows and `chunk` channels, whose sums, [tap]
  * [chunk], are in local memory. Taps that have no row there read another one and are not stored.
- * STEP > 0: whole tiles of dense windows, STEP columns apart; a column of x is loaded once.
+ * STEP > 0: tiles of PX dense windows, STEP columns apart; a column of x is loaded once.
  * conv2d_depthwise_filter_join adds the slices in order. At least 16 channels; the last vector is
  * moved left to end with them.
  */
@@ -50,36 +50,52 @@ INLINE int find_rows(__global const float **rows, __global const float *x, int p
     return there;
 }
 
-/* Adds pixels from q to `end`, none of whose columns is padding; with STEP > 0 whole tiles only.
- * Returns where it ended. */
-INLINE int add_inside(float16 part[TR][TS], float16 *bias, __global const float *const *rows,
-                      __global const float *dy, const int *offsets, int q, int end,
-                      const struct conv2d_depthwise_filter_args *a)
-{
-    const int step = a->stride_w * a->c;
-    __global const float *from[TR];
-    EACH_ROW(i) from[i] = rows[i] + q * step;
 #if STEP > 0
-    for (; q + PX <= end; q += PX) {
-        float16 d[PX];
-        UNROLL(PX) for (int u = 0; u < PX; u++) {
-            d[u] = load_16(dy + (q + u) * a->c);
-            *bias += d[u];
-        }
-        UNROLL(COLUMNS) for (int k = 0; k < COLUMNS; k++) {
+/* Adds PX pixels from q on. edge: some of their columns may be padding, which adds nothing. */
+INLINE void add_tile(float16 part[TR][TS], float16 *bias, __global const float *const *rows,
+                     __global const float *dy, int first, int q, const int edge,
+                     const struct conv2d_depthwise_filter_args *a)
+{
+    const int column = q * a->stride_w + first;
+    float16 d[PX];
+    UNROLL(PX) for (int u = 0; u < PX; u++) {
+        d[u] = load_16(dy + (q + u) * a->c);
+        *bias += d[u];
+    }
+    UNROLL(COLUMNS) for (int k = 0; k < COLUMNS; k++) {
+        const int from = column + k;
+        if (!edge || (from >= a->pad_left && from < a->pad_left + a->w))
             EACH_ROW(i) {
-                const float16 value = load_16(from[i] + (offsets[0] + k) * a->c);
+                const float16 value = load_16(rows[i] + from * a->c);
                 EACH_COLUMN(j) {
                     const int u = (k - j) / STEP;
                     if (k >= j && (k - j) % STEP == 0 && u < PX)
                         part[i][j] = fma(value, d[u], part[i][j]);
                 }
             }
-        }
-        EACH_ROW(i) from[i] += PX * step;
     }
+}
+#endif
+
+/* Adds whole tiles from pixel 0 on, or pixels from `left` to `right`, none of whose columns is
+ * padding. Returns where it ended. */
+INLINE int add_inside(float16 part[TR][TS], float16 *bias, __global const float *const *rows,
+                      __global const float *dy, const int *offsets, int left, int right,
+                      const struct conv2d_depthwise_filter_args *a)
+{
+#if STEP > 0
+    int q = 0;
+    for (; q + PX <= a->q; q += PX)
+        if (q >= left && q + PX <= right)
+            add_tile(part, bias, rows, dy, offsets[0], q, 0, a);
+        else
+            add_tile(part, bias, rows, dy, offsets[0], q, 1, a);
 #else
-    for (; q < end; q++) {
+    const int step = a->stride_w * a->c;
+    __global const float *from[TR];
+    int q = left;
+    EACH_ROW(i) from[i] = rows[i] + q * step;
+    for (; q < right; q++) {
         const float16 d = load_16(dy + q * a->c);
         *bias += d;
         EACH_ROW(i) {
@@ -129,7 +145,8 @@ void add_rows(__local float16 *sums, __global const float *x, __global const flo
             now = find_rows(rows, x + n * a->h * a->w * a->c, row - n * a->p, r0, a);
             if (now == there) {
                 __global const float *line = dy + row * a->q * a->c;
-                add_border(part, &bias, rows, line, offsets, 0, left, a);
+                if (STEP == 0)
+                    add_border(part, &bias, rows, line, offsets, 0, left, a);
                 const int q = add_inside(part, &bias, rows, line, offsets, left, right, a);
                 add_border(part, &bias, rows, line, offsets, q, a->q, a);
                 row++;
