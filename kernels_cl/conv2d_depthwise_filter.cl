@@ -10,6 +10,7 @@
 #include "common.clh"
 #include "conv2d_depthwise_filter_args.clh"
 #include "lanes.clh"
+#include "prefetch.clh"
 
 #ifndef TR
 #define TR 3
@@ -50,7 +51,23 @@ INLINE int find_rows(__global const float **rows, __global const float *x, int p
     return there;
 }
 
+/* What the next pass reads, which is fetched meanwhile: vectors of 16 channels come from memory in
+ * large steps, which no processor foresees. */
+struct ahead {
+    __global const float *x, *dy;
+};
+
 #if STEP > 0
+INLINE void fetch_ahead(struct ahead *ahead, const struct conv2d_depthwise_filter_args *a)
+{
+    const int lines = PX * a->stride_w * a->stride_h;
+    for (int i = 0; i < lines; i++)
+        PREFETCH(ahead->x + 16 * i);
+    UNROLL(PX) for (int i = 0; i < PX; i++) PREFETCH(ahead->dy + 16 * i);
+    ahead->x += 16 * lines;
+    ahead->dy += 16 * PX;
+}
+
 /* Adds PX pixels from q on. edge: some of their columns may be padding, which adds nothing. */
 INLINE void add_tile(float16 part[TR][TS], float16 *bias, __global const float *const *rows,
                      __global const float *dy, int first, int q, const int edge,
@@ -81,15 +98,17 @@ INLINE void add_tile(float16 part[TR][TS], float16 *bias, __global const float *
  * padding. Returns where it ended. */
 INLINE int add_inside(float16 part[TR][TS], float16 *bias, __global const float *const *rows,
                       __global const float *dy, const int *offsets, int left, int right,
-                      const struct conv2d_depthwise_filter_args *a)
+                      struct ahead *ahead, const struct conv2d_depthwise_filter_args *a)
 {
 #if STEP > 0
     int q = 0;
-    for (; q + PX <= a->q; q += PX)
+    for (; q + PX <= a->q; q += PX) {
+        fetch_ahead(ahead, a);
         if (q >= left && q + PX <= right)
             add_tile(part, bias, rows, dy, offsets[0], q, 0, a);
         else
             add_tile(part, bias, rows, dy, offsets[0], q, 1, a);
+    }
 #else
     const int step = a->stride_w * a->c;
     __global const float *from[TR];
@@ -127,7 +146,8 @@ INLINE void add_border(float16 part[TR][TS], float16 *bias, __global const float
 
 /* Adds rows of dy, of all images, to the sums of the taps from (r0, s0) on. */
 void add_rows(__local float16 *sums, __global const float *x, __global const float *dy, int row,
-              int end_row, int r0, int s0, const struct conv2d_depthwise_filter_args *a)
+              int end_row, int r0, int s0, struct ahead *ahead,
+              const struct conv2d_depthwise_filter_args *a)
 {
     int offsets[TS];
     EACH_COLUMN(j) offsets[j] = min(s0 + j, a->s - 1) * a->dilation_w;
@@ -147,7 +167,7 @@ void add_rows(__local float16 *sums, __global const float *x, __global const flo
                 __global const float *line = dy + row * a->q * a->c;
                 if (STEP == 0)
                     add_border(part, &bias, rows, line, offsets, 0, left, a);
-                const int q = add_inside(part, &bias, rows, line, offsets, left, right, a);
+                const int q = add_inside(part, &bias, rows, line, offsets, left, right, ahead, a);
                 add_border(part, &bias, rows, line, offsets, q, a->q, a);
                 row++;
             }
@@ -173,13 +193,16 @@ __kernel void conv2d_depthwise_filter(OUT(float, partial), IN(float, x), IN(floa
     for (int i = 0; i < (taps + 1) * (a.chunk / 16); i++)
         sums[i] = 0.0f;
     for (int row = first_row; row < end_row; row += a.pass) {
-        const int end = min(row + a.pass, end_row);
+        const int end = min(row + a.pass, end_row), n = end / a.p;
+        struct ahead ahead = {
+            AT(x) + (n * a.h + (end - n * a.p) * a.stride_h) * a.w * a.c + first_c,
+            AT(dy) + end * a.q * a.c + first_c};
         for (int done = first_c; done < end_c; done += 16) {
             const int c = min(done, a.c - 16);
             for (int r = 0; r < a.r; r += TR)
                 for (int s = 0; s < a.s; s += TS)
                     add_rows(sums + (done - first_c) / 16, AT(x) + c, AT(dy) + c, row, end, r, s,
-                             &a);
+                             &ahead, &a);
         }
     }
     __global float *to = AT(partial) + slice * (taps + 1) * a.c;
