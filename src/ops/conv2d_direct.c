@@ -99,7 +99,8 @@ static clg_status prepare_backward_filter(clg_context *ctx, const void *problem,
 static clg_status forward(void *pointer, struct clg__stream *stream, const struct clg__operands *op)
 {
     const struct state *state = pointer;
-    return CLG__LAUNCH(stream, state->kernels.at[0], clg__grid_1d(clg__conv2d_y_count(state->args)),
+    return CLG__LAUNCH(stream, state->kernels.at[0],
+                       clg__grid_many(&stream->ctx->info, clg__conv2d_y_count(state->args)),
                        clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
                        clg__arg_mem(op->in[2]), clg__arg_struct(state->args, sizeof *state->args),
                        clg__arg_int(op->in[2].object != NULL), clg__arg_int(op->accumulate));
@@ -109,8 +110,8 @@ static clg_status forward(void *pointer, struct clg__stream *stream, const struc
 static clg_status gradient(const struct state *state, int64_t count, struct clg__stream *stream,
                            const struct clg__operands *op)
 {
-    return CLG__LAUNCH(stream, state->kernels.at[0], clg__grid_1d(count), clg__arg_mem(op->out[0]),
-                       clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
+    return CLG__LAUNCH(stream, state->kernels.at[0], clg__grid_many(&stream->ctx->info, count),
+                       clg__arg_mem(op->out[0]), clg__arg_mem(op->in[0]), clg__arg_mem(op->in[1]),
                        clg__arg_struct(state->args, sizeof *state->args),
                        clg__arg_int(op->accumulate));
 }

@@ -202,7 +202,8 @@ static clg_status gather(struct state *s, struct clg__stream *stream,
                            clg__arg_mem(op->in[0]), clg__arg_struct(a, sizeof *a),
                            clg__arg_int(first));
     }
-    return CLG__LAUNCH(stream, s->kernels.at[0], clg__grid_1d(count * s->sizes.matrix),
+    return CLG__LAUNCH(stream, s->kernels.at[0],
+                       clg__grid_many(&stream->ctx->info, count * s->sizes.matrix),
                        clg__arg_mem(*matrix), clg__arg_mem(op->in[0]),
                        clg__arg_struct(a, sizeof *a), clg__arg_int(first), clg__arg_int(count));
 }
@@ -255,7 +256,8 @@ static clg_status backward_data_chunk(struct state *s, struct clg__stream *strea
                            clg__arg_mem(matrix), clg__arg_struct(a, sizeof *a), clg__arg_int(first),
                            clg__arg_int(op->accumulate));
     }
-    return CLG__LAUNCH(stream, s->kernels.at[0], clg__grid_1d((int64_t)count * a->c * a->h * a->w),
+    return CLG__LAUNCH(stream, s->kernels.at[0],
+                       clg__grid_many(&stream->ctx->info, (int64_t)count * a->c * a->h * a->w),
                        clg__arg_mem(op->out[0]), clg__arg_mem(matrix),
                        clg__arg_struct(a, sizeof *a), clg__arg_int(first), clg__arg_int(count),
                        clg__arg_int(op->accumulate));

@@ -348,10 +348,10 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream, const struc
     }
     const struct correlate_args *c = &s->shape;
     int64_t count = (int64_t)c->groups * c->outer * c->channels * c->out_rows * c->out_columns;
-    CLG__TRY(CLG__LAUNCH(stream, s->kernels.at[0], clg__grid_1d(count), clg__arg_mem(at[RESULT]),
-                         clg__arg_mem(at[s->image]), clg__arg_mem(at[s->filter]),
-                         clg__arg_mem(op->in[2]), clg__arg_struct(c, sizeof *c),
-                         clg__arg_int(op->in[2].object != NULL)));
+    CLG__TRY(CLG__LAUNCH(stream, s->kernels.at[0], clg__grid_many(&stream->ctx->info, count),
+                         clg__arg_mem(at[RESULT]), clg__arg_mem(at[s->image]),
+                         clg__arg_mem(at[s->filter]), clg__arg_mem(op->in[2]),
+                         clg__arg_struct(c, sizeof *c), clg__arg_int(op->in[2].object != NULL)));
     struct clg__mem to = op->accumulate ? at[SUM] : op->out[0];
     CLG__TRY(clg__planes_map_enqueue(s->last, stream, to, at[RESULT]));
     return op->accumulate ? clg__accumulate_enqueue(s->accumulate, stream, op->out[0], to) : CLG_OK;

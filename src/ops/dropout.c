@@ -32,7 +32,7 @@ static void set_shape(clg_dropout *plan, int64_t count)
     struct dropout_args *args = &plan->args;
     args->count = (cl_uint)count;
     if (x->layout != CLG_NHWC) {
-        plan->grid = clg__grid_1d((count + 3) / 4);
+        plan->grid = clg__grid_many(&plan->ctx->info, (count + 3) / 4);
         return;
     }
     args->images = (cl_uint)x->dims[0];
