@@ -26,7 +26,7 @@ clg_status clg_accuracy_create(clg_context *ctx, const clg_accuracy_desc *desc, 
         return clg__fail_alloc("an accuracy plan");
     plan->ctx = clg__context_retain(ctx);
     plan->desc = *desc;
-    plan->rows = clg__rows_of(desc->x.dims[0], desc->x.dims[1]);
+    plan->rows = clg__rows_of(&ctx->info, desc->x.dims[0], desc->x.dims[1]);
     clg_status status;
     CLG__TRY_GOTO(
         clg__kernel_create(ctx, "accuracy", "accuracy_rows", plan->rows.options, &plan->kernel));

@@ -6,10 +6,12 @@ enum { MAX_GROUP = 64 };
 
 static const struct clg__grid one_group = {1, {MAX_GROUP}, {MAX_GROUP}};
 
-struct clg__rows clg__rows_of(int64_t rows, int64_t columns)
+struct clg__rows clg__rows_of(const clg_device_info *device, int64_t rows, int64_t columns)
 {
+    enum { FEW = 32 }; /* for one item, where items have no hardware of their own */
+    const bool alone = device->family == CLG_FAMILY_CPU && columns <= FEW;
     struct clg__rows result = {.rows = rows, .columns = columns, .group = 1};
-    while (result.group < columns && result.group < MAX_GROUP)
+    while (!alone && result.group < columns && result.group < MAX_GROUP)
         result.group *= 2;
     snprintf(result.options, sizeof result.options, "-DGROUP=%d", result.group);
     return result;

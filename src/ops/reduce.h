@@ -11,7 +11,7 @@ struct clg__rows {
     char options[24]; /* -DGROUP=... */
 };
 
-struct clg__rows clg__rows_of(int64_t rows, int64_t columns);
+struct clg__rows clg__rows_of(const clg_device_info *device, int64_t rows, int64_t columns);
 struct clg__grid clg__rows_grid(const struct clg__rows *rows);
 
 /* y = (y +) the mean of `count` floats x. divisor: what the sum is divided by; 0: the int at

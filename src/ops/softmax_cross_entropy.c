@@ -36,7 +36,7 @@ clg_status clg_softmax_cross_entropy_create(clg_context *ctx,
         return clg__fail_alloc("a softmax_cross_entropy plan");
     plan->ctx = clg__context_retain(ctx);
     plan->desc = *desc;
-    plan->rows = clg__rows_of(desc->x.dims[0], desc->x.dims[1]);
+    plan->rows = clg__rows_of(&ctx->info, desc->x.dims[0], desc->x.dims[1]);
     clg_status status;
     CLG__TRY_GOTO(clg__kernel_create(ctx, "softmax_cross_entropy", "softmax_cross_entropy",
                                      plan->rows.options, &plan->kernel));
