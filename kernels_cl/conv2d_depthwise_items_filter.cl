@@ -69,7 +69,7 @@ __kernel void depthwise_items_filter(OUT(float, parts), IN(float, x), IN(float, 
         barrier(CLK_LOCAL_MEM_FENCE);
         const int tap = block * 8 + item / LANES;
         float total = 0.0f;
-        for (int row = 0; row < ITEMS / LANES; row++)
+        for (int row = 0; tap < TAPS_R * TAPS_S && row < ITEMS / LANES; row++)
             total += scratch[item / LANES * ITEMS + row * LANES + lane];
         barrier(CLK_LOCAL_MEM_FENCE);
 #if !CHANNELS_LAST
