@@ -44,7 +44,8 @@ struct tile {
     __global float *out;    /* output 0 */
     int out_step;           /* floats to the next one */
     int stream;             /* nothing reads them soon */
-    __global const float *next; /* pixels of input that the next row needs, or 0 */
+    __global const float *next; /* the last row's pixels of input that the next output row needs */
+    int next_rows;              /* and how many rows of them there are */
 };
 
 /* Channels c to c + 15, of which the first `skip` have been stored before. */
@@ -181,9 +182,9 @@ INLINE void make_tile(const struct tile *t, __local float16 *cached, __global co
 #else
         add_rows(sums, t, filter, c, a);
 #endif
-        if (t->next)
+        for (int r = 0; r < t->next_rows; r++)
             UNROLL(PX * STEP) for (int i = 0; i < PX * STEP; i++)
-                PREFETCH(t->next + i * a->c + c);
+                PREFETCH(t->next + (i - r * a->in_w) * a->c + c);
         store_tile(t, sums, c, done - c, a->relu, accumulate);
     }
 }
@@ -201,10 +202,12 @@ struct conv2d_phase phase_of(int gradient, int at, int size, int taps, int pad, 
 /* The input that the next output row needs and this one does not. */
 void find_next(struct tile *t, const struct conv2d_depthwise_args *a)
 {
-    const int row = t->row + (t->h.taps - 1) * t->h.in_step + (a->gradient ? 1 : a->stride_h);
+    const int rows = a->gradient ? 1 : a->stride_h;
+    const int row = t->row + (t->h.taps - 1) * t->h.in_step + rows;
     const int first = max(t->column, 0);
     const int inside = row >= 0 && row < a->in_h && first + PX * STEP <= a->in_w;
-    t->next = inside ? t->in + (row * a->in_w + first) * a->c : 0;
+    t->next = t->in + (row * a->in_w + first) * a->c;
+    t->next_rows = inside ? min(rows, row + 1) : 0;
 }
 
 /* The taps of one output row whose input rows exist. */
