@@ -15,10 +15,6 @@ enum { MOST_VECTORS = 32, SIDE = 4, GROUP = 4096 };
 /* Loops over vectors unroll: their count is a literal once functions are inlined. */
 #define EACH(v, count) __attribute__((opencl_unroll_hint(4))) for (int v = 0; v < count; v++)
 
-/* Sums take the tiles from the last one on: what was made before is more often still in the caches
- * at its end, and what comes next begins where they end. */
-#define TILE_OF_SUMS ((int)get_num_groups(0) - 1 - TILE)
-
 /* Where vector v of a row begins. */
 int offset_of(const int v, const int channels)
 {
@@ -150,7 +146,7 @@ NOINLINE void add_moments(struct column_moments *to, __global const float *x,
 TILE_KERNEL void norm_column_moments(OUT(float, partial), IN(float, x),
                                      const struct norm_columns s)
 {
-    const struct column_tile t = column_tile(TILE_OF_SUMS, s);
+    const struct column_tile t = column_tile(TILE, s);
     struct column_moments moments;
     sample_rows(moments.shift, AT(x), t, s);
     for (int v = 0; v * VEC < t.channels; v++)
@@ -311,7 +307,7 @@ TILE_KERNEL void norm_column_sums(OUT(float, partial), IN(float, dy), IN(float, 
                                   IN(float, saved), IN(float, gamma), IN(float, beta),
                                   IN(float, y), OUT(float, dz), const struct norm_columns s)
 {
-    const struct column_tile t = column_tile(TILE_OF_SUMS, s);
+    const struct column_tile t = column_tile(TILE, s);
     const int channels = s.channels / s.repeat;
     __global const float *statistics = AT(saved) + t.image * s.image_step + t.channel;
     struct column_sums sums;
