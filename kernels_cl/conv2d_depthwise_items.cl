@@ -37,31 +37,38 @@ struct line {
     int tap, taps, in;
 };
 
-/* An index over a stride: the whole part and what is left. */
-int2 over_stride(const int index, const int stride)
+/* An index over a stride: the whole part and what is left. Indices from -lift strides on. */
+int2 over_stride(const int index, const struct divisor stride, const int lift)
 {
-    if (stride == 1)
-        return (int2)(index, 0);
-    const int whole = index >= 0 ? index / stride : -((stride - 1 - index) / stride);
-    return (int2)(whole, index - whole * stride);
+    const int whole = divide(index + lift * (int)stride.by, stride) - lift;
+    return (int2)(whole, index - whole * (int)stride.by);
 }
 
-/* The taps that meet an element of dx at `index`, with its padding; the last one first, because dy
- * is read forwards. */
-struct line meeting(const int index, const int taps, const int most, const int dilation,
-                    const int stride, const int step, const int in_step)
+/* How taps of an axis meet the elements of dx. */
+struct meetings {
+    struct divisor stride;
+    int lift, dilation, step, in_step;
+};
+
+/* The taps that meet an element of dx at `index`, with its padding, of at most `most`; the last one
+ * first, because dy is read forwards. */
+struct line meeting(const int index, const int taps, const int most, const struct meetings m)
 {
+    int2 at = over_stride(index, m.stride, m.lift);
     int first = 0;
-    int2 at = over_stride(index, stride);
-    while (at.y != 0 && first + 1 < step) {
+    if (m.dilation == 1) { /* the tap that takes what is left */
+        first = at.y;
+        at.y = 0;
+    }
+    while (at.y != 0 && first + 1 < m.step) {
         first++;
-        at = over_stride(index - first * dilation, stride);
+        at = over_stride(index - first * m.dilation, m.stride, m.lift);
     }
     int count = at.y == 0 ? most : 0;
-    if (UNEVEN && first + (most - 1) * step >= taps)
+    if (UNEVEN && first + (most - 1) * m.step >= taps)
         count = min(count, most - 1);
-    const struct line line = {first + (count - 1) * step, UNEVEN ? count : most,
-                              at.x - (count - 1) * in_step};
+    const struct line line = {first + (count - 1) * m.step, UNEVEN ? count : most,
+                              at.x - (count - 1) * m.in_step};
     return line;
 }
 
@@ -166,10 +173,10 @@ __kernel void depthwise_items_backward_data(OUT(float, dx), IN(float, dy), IN(fl
         return;
     const int c = at.channel, block = divide(at.strip, d.phases);
     const int first = at.strip - block * (int)d.phases.by + block * ROWS * a.stride_h;
-    const struct line rows = meeting(first + a.pad_top, a.r, TAPS_R, a.dilation_h, a.stride_h,
-                                     d.step_h, d.in_h);
-    const struct line columns = meeting(at.column + a.pad_left, a.s, TAPS_S, a.dilation_w,
-                                        a.stride_w, d.step_w, d.in_w);
+    const struct meetings down = {d.stride_h, d.lift_h, a.dilation_h, d.step_h, d.in_h};
+    const struct meetings across = {d.stride_w, d.lift_w, a.dilation_w, d.step_w, d.in_w};
+    const struct line rows = meeting(first + a.pad_top, a.r, TAPS_R, down);
+    const struct line columns = meeting(at.column + a.pad_left, a.s, TAPS_S, across);
     struct plane plane = {AT(dy) + at.image * a.y_n + c * multiplier * a.y_k,
                           a.p, a.q, a.y_p, a.y_q, 1, d.in_h, d.in_w};
     float taps[TAPS_R * TAPS_S], sums[ROWS];

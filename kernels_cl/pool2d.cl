@@ -1,10 +1,10 @@
 /*
  * Max and average pooling on GPU-like devices. Tap (r, s) of output (p, q) is
  * x[p stride_h - pad_h + r dilation_h, q stride_w - pad_w + s dilation_w]; padding is no tap.
- * Forward: one work-item an element of y. Backward: one work-item an element of dx, which visits
- * the windows that hold it in a fixed order; where windows overlap, max_winners first says which
- * element won each. Items are contiguous in memory; no local memory. Any layout, see planes.clh.
- * Outputs do not overlap inputs. SIZE_H x SIZE_W: the window, or 0 when it is not known.
+ * A work-item makes EACH elements of y or dx, a group's width apart; one of dx visits the windows
+ * that hold it in a fixed order; where windows overlap, max_winners first says which element won
+ * each. Any layout, see planes.clh; no local memory. Outputs do not overlap inputs. SIZE_H x SIZE_W
+ * is the window, and REACH_H x REACH_W windows at most hold an element; 0 when that is not known.
  */
 #include "common.clh"
 #include "planes.clh"
@@ -14,7 +14,23 @@
 #ifndef SIZE_H
 #define SIZE_H 0
 #define SIZE_W 0
+#define REACH_H 0
+#define REACH_W 0
+#define EACH 1
 #endif
+
+/* `value` of the item's elements, all before the first is stored: what they load is on its way
+ * together. */
+#define EACH_ELEMENT(type, to, i, count, value)                                                    \
+    const int first = get_group_id(0) * get_local_size(0) * EACH + get_local_id(0);                \
+    type values[EACH];                                                                             \
+    for (int k = 0; k < EACH; k++) {                                                               \
+        const int i = min(first + k * (int)get_local_size(0), count - 1);                          \
+        values[k] = value;                                                                         \
+    }                                                                                              \
+    for (int k = 0; k < EACH; k++)                                                                 \
+        if (first + k * (int)get_local_size(0) < count)                                            \
+            (to)[first + k * (int)get_local_size(0)] = values[k]
 
 /* The first of the largest values of a window, or the last NaN, and its index in x. */
 struct winner {
@@ -71,18 +87,54 @@ struct winner winner_at(__global const float *x, const struct place at, const st
 __kernel void max_forward(OUT(float, y), IN(float, x), const int count, const struct planes to,
                           const struct planes from, const struct window window)
 {
-    const int i = get_global_id(0);
-    if (i < count)
-        AT(y)[i] = winner_at(AT(x), place_of(i, to), from, window).value;
+    EACH_ELEMENT(float, AT(y), i, count, winner_at(AT(x), place_of(i, to), from, window).value);
 }
 
 /* The index in x of the element that won each window. */
 __kernel void max_winners(OUT(int, winners), IN(float, x), const int count, const struct planes to,
                           const struct planes from, const struct window window)
 {
-    const int i = get_global_id(0);
-    if (i < count)
-        AT(winners)[i] = winner_at(AT(x), place_of(i, to), from, window).at;
+    EACH_ELEMENT(int, AT(winners), i, count,
+                 winner_at(AT(x), place_of(i, to), from, window).at);
+}
+
+/* The statement for the index `out` of each window over an element: as many as there may be, with
+ * `over` for those that there are, or just these. */
+#if REACH_H > 0
+#define EACH_WINDOW(out, over, at, from, window, statement)                                        \
+    {                                                                                              \
+        const struct range rows = windows_over(at.h, (int)from.h.by, window.h);                    \
+        const struct range columns = windows_over(at.w, (int)from.w.by, window.w);                 \
+        for (int p = rows.begin; p < rows.begin + REACH_H; p++)                                    \
+            for (int q = columns.begin; q < columns.begin + REACH_W; q++) {                        \
+                const bool over = p < rows.end && q < columns.end;                                 \
+                const int out = index_at(at, p, q, from);                                          \
+                statement;                                                                         \
+            }                                                                                      \
+    }
+#else
+#define EACH_WINDOW(out, over, at, from, window, statement)                                        \
+    {                                                                                              \
+        const struct range rows = windows_over(at.h, (int)from.h.by, window.h);                    \
+        const struct range columns = windows_over(at.w, (int)from.w.by, window.w);                 \
+        const bool over = true;                                                                    \
+        for (int p = rows.begin; p < rows.end; p++)                                                \
+            for (int q = columns.begin; q < columns.end; q++) {                                    \
+                const int out = index_at(at, p, q, from);                                          \
+                statement;                                                                         \
+            }                                                                                      \
+    }
+#endif
+
+float won_from(__global const float *dy, __global const int *winners, const int i,
+               const struct place at, const struct planes from, const struct window window)
+{
+    float sum = 0.0f;
+    EACH_WINDOW(out, over, at, from, window,
+                const float gradient = over ? dy[out] : 0.0f; /* loaded while the winner is */
+                const int winner = over ? winners[out] : -1;
+                sum += winner == i ? gradient : 0.0f)
+    return sum;
 }
 
 /* dx by the winners. */
@@ -90,66 +142,42 @@ __kernel void max_backward_won(OUT(float, dx), IN(float, dy), IN(int, winners), 
                                const struct planes to, const struct planes from,
                                const struct window window)
 {
-    const int i = get_global_id(0);
-    if (i >= count)
-        return;
-    const struct place at = place_of(i, to);
-    const struct range rows = windows_over(at.h, (int)from.h.by, window.h);
-    const struct range columns = windows_over(at.w, (int)from.w.by, window.w);
-    float sum = 0.0f;
-    for (int p = rows.begin; p < rows.end; p++) {
-        const int row = index_at(at, p, 0, from);
-        for (int q = columns.begin; q < columns.end; q++) {
-            const int out = row + q * (int)from.inner.by;
-            const float gradient = AT(dy)[out]; /* loaded while the winner is */
-            sum += AT(winners)[out] == i ? gradient : 0.0f;
-        }
-    }
-    AT(dx)[i] = sum;
+    EACH_ELEMENT(float, AT(dx), i, count,
+                 won_from(AT(dy), AT(winners), i, place_of(i, to), from, window));
 }
 
 __kernel void max_backward(OUT(float, dx), IN(float, dy), IN(float, x), IN(float, y),
                            const int count, const struct planes to, const struct planes from,
                            const struct window window)
 {
-    const int i = get_global_id(0);
-    if (i < count)
-        AT(dx)[i] = won_at(AT(dy), AT(x), AT(y), i, place_of(i, to), to, from, window);
+    EACH_ELEMENT(float, AT(dx), i, count,
+                 won_at(AT(dy), AT(x), AT(y), i, place_of(i, to), to, from, window));
 }
 
 __kernel void avg_forward(OUT(float, y), IN(float, x), const int count, const struct planes to,
                           const struct planes from, const struct window window)
 {
-    const int i = get_global_id(0);
-    if (i < count)
-        AT(y)[i] = average_at(AT(x), place_of(i, to), from, window);
+    EACH_ELEMENT(float, AT(y), i, count, average_at(AT(x), place_of(i, to), from, window));
 }
 
 /* Where all windows are divided by the same number. */
 float shared_evenly_at(__global const float *dy, const struct place at, const struct planes from,
                        const struct window window)
 {
-    const struct range rows = windows_over(at.h, (int)from.h.by, window.h);
-    const struct range columns = windows_over(at.w, (int)from.w.by, window.w);
     float sum = 0.0f;
-    for (int p = rows.begin; p < rows.end; p++) {
-        float sum_of_row = 0.0f;
-        for (int q = columns.begin; q < columns.end; q++)
-            sum_of_row += dy[index_at(at, p, q, from)];
-        sum += sum_of_row;
-    }
+    EACH_WINDOW(out, over, at, from, window, sum += over ? dy[out] : 0.0f)
     return sum / ((float)window.h.size * (float)window.w.size);
 }
 
 __kernel void avg_backward(OUT(float, dx), IN(float, dy), const int count, const struct planes to,
                            const struct planes from, const struct window window)
 {
-    const int i = get_global_id(0);
-    if (i >= count)
-        return;
-    const struct place at = place_of(i, to);
     const bool padded = window.h.pad > 0 || window.w.pad > 0;
-    AT(dx)[i] = padded && !window.count_include_pad
-                    ? shared_at(AT(dy), at, to, from, window)
-                    : shared_evenly_at(AT(dy), at, from, window);
+    if (padded && !window.count_include_pad) {
+        EACH_ELEMENT(float, AT(dx), i, count,
+                     shared_at(AT(dy), place_of(i, to), to, from, window));
+    } else {
+        EACH_ELEMENT(float, AT(dx), i, count,
+                     shared_evenly_at(AT(dy), place_of(i, to), from, window));
+    }
 }

@@ -15,8 +15,8 @@ enum { ITEMS = 256, LANES = 32, MOST_TAPS = 64 };
 
 /* `struct depthwise_items` of the kernels. */
 struct depthwise_items {
-    struct clg__divisor columns, strips, channels, filters, phases;
-    cl_int step_h, step_w, in_h, in_w, span;
+    struct clg__divisor columns, strips, channels, filters, phases, stride_h, stride_w;
+    cl_int lift_h, lift_w, step_h, step_w, in_h, in_w, span;
 };
 
 /* What a kernel is built for: see there. */
@@ -27,14 +27,13 @@ struct shape {
 
 /* ---- What items make ---- */
 
-/* Of a strip. Long ones read less twice; small tensors are cut into more, and for the filter's
- * gradient, whose taps are in registers, too, short ones were faster on an H200. */
+/* Of a strip: long ones read less twice, small tensors are cut into more. */
 static int rows_of(const struct conv2d_args *a, clg_conv2d_direction direction)
 {
     enum { FEW = 4, MANY = 8, ENOUGH = 1 << 21 };
     const int64_t elements =
-        direction == CLG_CONV2D_FORWARD ? clg__conv2d_y_count(a) : clg__conv2d_x_count(a);
-    return direction != CLG_CONV2D_BACKWARD_FILTER && elements >= ENOUGH ? MANY : FEW;
+        direction == CLG_CONV2D_BACKWARD_DATA ? clg__conv2d_x_count(a) : clg__conv2d_y_count(a);
+    return elements >= ENOUGH ? MANY : FEW;
 }
 
 static int strips_of(const struct conv2d_args *a, clg_conv2d_direction direction)
@@ -81,6 +80,13 @@ static int slices_of(const struct conv2d_args *a)
     return (int)divide_up(sites_of(a, CLG_CONV2D_BACKWARD_FILTER), span_of(a));
 }
 
+/* Strides that are at least as much as any tap that is asked for is before the first of dy. */
+static int lift_of(int taps, int dilation, int pad, int stride)
+{
+    const int searched = clg__at_least(taps, stride) - 1;
+    return clg__divide_up(clg__at_least(searched * dilation - pad, 0), stride);
+}
+
 /* Backward, an element of dx meets every stride / gcd(stride, dilation)th tap. */
 static struct depthwise_items items_of(const struct conv2d_args *a, clg_conv2d_direction direction)
 {
@@ -93,6 +99,10 @@ static struct depthwise_items items_of(const struct conv2d_args *a, clg_conv2d_d
         .channels = clg__divisor_of(data ? a->c : a->k),
         .filters = clg__divisor_of(a->k / a->c),
         .phases = clg__divisor_of(clg__at_most(a->stride_h, a->h)),
+        .stride_h = clg__divisor_of(a->stride_h),
+        .stride_w = clg__divisor_of(a->stride_w),
+        .lift_h = lift_of(a->r, a->dilation_h, a->pad_top, a->stride_h),
+        .lift_w = lift_of(a->s, a->dilation_w, a->pad_left, a->stride_w),
         .step_h = data ? a->stride_h / common_h : 1,
         .step_w = data ? a->stride_w / common_w : 1,
         .in_h = data ? a->dilation_h / common_h : a->dilation_h,

@@ -211,20 +211,36 @@ static clg_status create_disjoint(clg_context *ctx, struct pooling *pooling,
     return CLG_OK;
 }
 
+/* On GPU-like devices: small windows get kernels of their own, items of large tensors several
+ * elements. */
+static clg_status create_map_of_items(const clg_pool2d_desc *d, clg_context *ctx, const char *name,
+                                      const struct clg__planes *to, const struct clg__planes *from,
+                                      const struct window *window, struct clg__planes_map **map)
+{
+    enum { MOST_SIZE = 3, MOST_REACH = 3, MANY = 1 << 20, EACH = 4 };
+    const int64_t count = clg__planes_count(to), each = count >= MANY ? EACH : 1;
+    const bool own = d->size[0] <= MOST_SIZE && d->size[1] <= MOST_SIZE;
+    int64_t reach[2];
+    for (int axis = 0; axis < 2; axis++)
+        reach[axis] = (span_of(d, axis) - 1) / d->stride[axis] + 1;
+    const bool few = reach[0] <= MOST_REACH && reach[1] <= MOST_REACH;
+    char options[96];
+    snprintf(options, sizeof options, "-DSIZE_H=%d -DSIZE_W=%d -DREACH_H=%d -DREACH_W=%d -DEACH=%d",
+             own ? (int)d->size[0] : 0, own ? (int)d->size[1] : 0, few ? (int)reach[0] : 0,
+             few ? (int)reach[1] : 0, (int)each);
+    CLG__TRY(clg__planes_map_create(ctx, "pool2d", name, options, to, from, window, sizeof *window,
+                                    map));
+    clg__planes_map_set_grid(*map, clg__grid_many(&ctx->info, ceil_div(count, each)));
+    return CLG_OK;
+}
+
 static clg_status create_map(const clg_pool2d_desc *d, clg_context *ctx, const char *name,
                              bool backward, const struct clg__planes *to,
                              const struct clg__planes *from, struct clg__planes_map **map)
 {
     struct pooling pooling = {.window = {axis_of(d, 0), axis_of(d, 1), d->count_include_pad}};
-    if (ctx->info.family == CLG_FAMILY_GPU) {
-        enum { MOST = 3 }; /* of windows that get kernels of their own */
-        const bool own = d->size[0] <= MOST && d->size[1] <= MOST;
-        char options[48];
-        snprintf(options, sizeof options, "-DSIZE_H=%d -DSIZE_W=%d", own ? (int)d->size[0] : 0,
-                 own ? (int)d->size[1] : 0);
-        return clg__planes_map_create(ctx, "pool2d", name, options, to, from, &pooling.window,
-                                      sizeof pooling.window, map);
-    }
+    if (ctx->info.family == CLG_FAMILY_GPU)
+        return create_map_of_items(d, ctx, name, to, from, &pooling.window, map);
     /* The gradient of a maximum searches windows that reach over the end of a part twice. */
     bool searches = backward && d->kind == CLG_POOL_MAX && d->size[0] > d->stride[0];
     static const char *const sources[2][2] = {{"pool2d_first", "pool2d_first_backward"},
