@@ -80,7 +80,7 @@ INLINE float16 forward_row(const struct forward *f, int p, const int average, co
     struct taps taps = taps_of(f->part.plane, p, 0, f->from, f->window);
     float16 not_finite = 0.0f;
     for (int q = 0; q < columns; q++) {
-        taps = next_taps(taps, f->part.plane, p, q, f->from, f->window);
+        next_taps(&taps, f->part.plane, p, q, f->from, f->window);
         const int pixel = (row + q) * (int)f->to.inner.by;
         const int room = min(f->part.end - pixel, f->end_x - taps.first - taps.extent);
         __global float *to = f->y + pixel;
