@@ -16,9 +16,10 @@ struct tiling {
 };
 
 /* Up to 28 of the 32 vector registers of AVX-512 hold sums. */
-static const struct tiling tilings[] = {
-    {13, 2}, {14, 2}, {12, 2}, {11, 2}, {10, 2}, {8, 2}, {7, 4}, {6, 4}, {5, 4}, {4, 4},
-    {3, 4},  {2, 4},  {1, 4},  {25, 1}, {16, 1}, {9, 1}, {5, 1}, {3, 1}, {2, 1}, {1, 1}};
+static const struct tiling tilings[] = {{13, 2}, {14, 2}, {12, 2}, {11, 2}, {10, 2}, {8, 2},
+                                        {7, 4},  {6, 4},  {5, 4},  {4, 4},  {3, 4},  {2, 4},
+                                        {1, 4},  {25, 1}, {16, 1}, {15, 1}, {12, 1}, {10, 1},
+                                        {9, 1},  {5, 1},  {3, 1},  {2, 1},  {1, 1}};
 
 /* Floats from one column of the copy of x to the next, where taps are not joined. */
 enum { CELL = 16 };
@@ -227,8 +228,10 @@ static double tile_cost(const struct conv2d_args *a, clg_conv2d_direction direct
     terms *= clg__conv2d_inside(a->p, a->r, a->stride_h, a->dilation_h, -a->pad_top, a->h);
     if (t->taps_at_once == 1)
         terms *= clg__conv2d_inside(a->q, a->s, a->stride_w, a->dilation_w, -a->pad_left, a->w);
+    /* What few channels copy is in the first-level cache. */
+    const double bytes = t->taps_at_once > 1 ? moved(&l) / 2 : moved(&l);
     return clg__conv2d_seconds(device, terms * clg__conv2d_flop(a), 0.95, l.slices > 1 ? 2 : 1) +
-           moved(&l) / clg__device_bandwidth(device);
+           bytes / clg__device_bandwidth(device);
 }
 
 enum { TILE, JOIN };

@@ -98,6 +98,8 @@ static void finish(struct layout *l, const clg_device_info *device)
         clg__divide_up(shares * l->slices, units) * units * w->blocks_per_slice * block_flop;
     if (l->deep)
         flop += 48.0 * w->tiles * (w->c + w->pitch);
+    /* Vectors of which only some channels exist come through a copy of the window. */
+    flop += 960.0 * w->tiles * ((w->c % 16 != 0) + (w->k % 16 != 0));
     const double bytes = 8.0 * (double)partial_floats(l) + 12.0 * (double)points_floats(l);
     l->seconds = clg__conv2d_seconds(device, points * flop, 0.9, l->deep ? 3 : 2) +
                  bytes / clg__device_bandwidth(device);
