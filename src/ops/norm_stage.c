@@ -22,8 +22,10 @@ enum {
  * what starting a tile costs. The upper end keeps sums over a tile short; a tile of columns leaves
  * a partial result for each channel, and the rows above it shall be many more than that. */
 enum { LEAST_TILE = 1024, MOST_TILE = 8192, MOST_OF_COLUMNS = 65536, TILES_PER_CORE = 16 };
-/* On a GPU-like device, where a tile has many rows at once. */
-enum { LEAST_OF_COLUMNS = 4096 };
+/* The sums of columns on a GPU-like device: tiles for each unit, if that leaves no more than
+ * MOST_CHUNKS partial results of a channel to join; a tile has 16 vectors of channels, and rows for
+ * all its items several times. */
+enum { TILES_PER_UNIT = 8, MOST_CHUNKS = 512, LANES_OF_SUMS = 16, LEAST_ROWS = 32 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -102,17 +104,6 @@ static void cut_planes(struct clg__norm_stage *stage, const struct clg__norm_vie
     stage->chunks = goal == CLG__NORM_SUM_BY_IMAGE ? parts : stacks * parts;
 }
 
-/* How many channels the items of a GPU-like tile take side by side: a power of two, and not many
- * more in all than there are. */
-static int lanes_across(int64_t channels, int lanes)
-{
-    enum { LEAST = 16 };
-    int width = power_of_two(channels, lanes);
-    while (width > LEAST && ceil_div(channels, width) * width * 4 > channels * 5)
-        width /= 2;
-    return width;
-}
-
 /* The channels that a CPU-like device sums together: whole vectors, and the last part, too, has one
  * at least. So the last vector of a row, which begins further left to be full, stays in its part.
  */
@@ -142,23 +133,31 @@ int64_t clg__norm_pixels_a_row(const clg_context *ctx, int64_t channels)
     return 1;
 }
 
+/* Rows of a tile, when there are `parts` tiles for the same rows of all images. */
+static int64_t rows_of_sums(const clg_context *ctx, int64_t length, int64_t parts)
+{
+    int64_t tiles = ceil_div((int64_t)ctx->info.compute_units * TILES_PER_UNIT, parts);
+    return clamp(ceil_div(length, clamp(tiles, 1, MOST_CHUNKS)), LEAST_ROWS, length);
+}
+
 static void cut_columns(struct clg__norm_stage *stage, const clg_context *ctx,
                         const struct clg__norm_view *view, enum clg__norm_goal goal, int vector)
 {
     bool sums = goal != CLG__NORM_PASS;
     int64_t elements = tile_elements(ctx, view, sums ? MOST_OF_COLUMNS : MOST_TILE);
-    if (is_gpu(ctx) && sums && elements < LEAST_OF_COLUMNS)
-        elements = LEAST_OF_COLUMNS;
     int64_t pixels = view->statistics_by_row || (!sums && !view->copies_tables)
                          ? 1
                          : clg__norm_pixels_a_row(ctx, view->channels);
     int64_t channels = pixels * view->channels, length = view->length / pixels;
-    int64_t part = stage->lanes > 1
-                       ? vector * lanes_across(ceil_div(channels, vector), stage->lanes)
-                       : even_part(channels);
+    int64_t part = stage->lanes > 1 ? vector * power_of_two(ceil_div(channels, vector),
+                                                            lanes_of(ctx, LANES_OF_SUMS))
+                                    : even_part(channels);
     if (!sums)
         part = channels < 2 * elements ? channels : elements;
-    int64_t rows = clamp(elements / part, 1, length ? length : 1);
+    int64_t rows = elements / part;
+    if (is_gpu(ctx) && sums)
+        rows = rows_of_sums(ctx, length, view->images * ceil_div(channels, part));
+    rows = clamp(rows, 1, length ? length : 1);
     int64_t all = view->images * view->channels * view->length;
     stage->args.columns =
         (struct norm_columns){.images = (int)view->images,
