@@ -6,6 +6,10 @@
 #include "common.clh"
 #include "norm_columns_cpu.clh"
 
+/* Rows of just so many vectors keep their coefficients in registers; the loops must unroll. */
+enum { SIDE = 4 };
+#define EACH_VECTOR(v) __attribute__((opencl_unroll_hint(SIDE))) for (int v = 0; v < SIDE; v++)
+
 /* Results that more than fill the caches are stored around them, where they are aligned. */
 bool goes_around(const struct norm_columns s, __global const float *to)
 {
@@ -31,7 +35,25 @@ TILE_KERNEL void norm_column_apply(OUT(float, y), IN(float, x), IN(float, coeffi
     __global const float *mean_rest = mean + s.row, *scale = mean_rest + s.row;
     __global const float *shift = scale + s.row;
     const bool around = goes_around(s, AT(y)) && AT(y) != AT(x);
-    for (int r = 0; r <= t.rows; r++) {
+    int r = 0;
+    if (s.channels == SIDE * VEC) {
+        vec a[SIDE], b[SIDE], c[SIDE], d[SIDE];
+        EACH_VECTOR(v) {
+            a[v] = LOAD(mean + v * VEC);
+            b[v] = LOAD(mean_rest + v * VEC);
+            c[v] = LOAD(scale + v * VEC);
+            d[v] = LOAD(shift + v * VEC);
+        }
+        for (; r < t.rows; r++)
+            EACH_VECTOR(v) {
+                const int at = t.start + (r * SIDE + v) * VEC;
+                vec value = APPLY(vec, LOAD(AT(x) + at), a[v], b[v], c[v], d[v]);
+                if (z_object)
+                    value += LOAD(AT(z) + at);
+                put(AT(y) + at, AT_LEAST(vec, s.lowest, value), around);
+            }
+    }
+    for (; r <= t.rows; r++) {
         const int first = t.start + r * s.channels, width = r < t.rows ? t.channels : t.rest;
         __global const float *from = AT(x) + first, *add = AT(z) + first;
         __global float *to = AT(y) + first;
@@ -63,7 +85,30 @@ TILE_KERNEL void norm_column_gradient(OUT(float, dx), IN(float, dy), IN(float, x
     __global const float *mean_rest = mean + s.row, *scale = mean_rest + s.row;
     __global const float *slope = scale + s.row, *shift = slope + s.row, *beta = shift + s.row;
     const bool around = goes_around(s, AT(dx)) && AT(dx) != AT(x) && AT(dx) != AT(dy);
-    for (int r = 0; r <= t.rows; r++) {
+    int r = 0;
+    if (s.channels == SIDE * VEC) {
+        vec a[SIDE], b[SIDE], c[SIDE], d[SIDE], e[SIDE], f[SIDE];
+        EACH_VECTOR(v) {
+            a[v] = LOAD(mean + v * VEC);
+            b[v] = LOAD(mean_rest + v * VEC);
+            c[v] = LOAD(scale + v * VEC);
+            d[v] = LOAD(slope + v * VEC);
+            e[v] = LOAD(shift + v * VEC);
+            f[v] = LOAD(beta + v * VEC);
+        }
+        for (; r < t.rows; r++)
+            EACH_VECTOR(v) {
+                const int at = t.start + (r * SIDE + v) * VEC;
+                const vec from = LOAD(AT(x) + at);
+                vec g = LOAD(AT(dy) + at);
+                if (s.mask == NORM_MASK_BY_X)
+                    g = MASK(vec, APPLY(vec, from, a[v], b[v], c[v], f[v]), g);
+                else if (s.mask == NORM_MASK_BY_Y)
+                    g = MASK(vec, LOAD(AT(y) + at), g);
+                put(AT(dx) + at, GRADIENT(g, from, a[v], b[v], c[v], d[v], e[v]), around);
+            }
+    }
+    for (; r <= t.rows; r++) {
         const int first = t.start + r * s.channels, width = r < t.rows ? t.channels : t.rest;
         int c = 0;
         for (; c + VEC <= width; c += VEC) {
