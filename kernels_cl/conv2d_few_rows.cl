@@ -34,7 +34,8 @@ void stage(__local float *to, __global const float *w, __global const int4 *taps
     }
 }
 
-/* sums += a tap's filters times what the pixels have there, over channels `first` on. */
+/* sums += a tap's filters times what the pixels have there, over channels `first` on. Where there
+ * is nothing some other element is read, without a branch around the load, and counts as zero. */
 void add_tap(float4 sums[ROWS / 4][PIXELS], __local const float4 *filters, __global const float *x,
              const int4 windows[PIXELS], const int4 tap, const int first, const int count,
              const struct implicit_args g)
@@ -42,15 +43,18 @@ void add_tap(float4 sums[ROWS / 4][PIXELS], __local const float4 *filters, __glo
     uint at[PIXELS];
     bool inside[PIXELS];
     UNROLL for (int p = 0; p < PIXELS; p++) {
-        at[p] = (uint)windows[p].x + (uint)tap.x + (uint)first * (uint)g.in_channel;
         inside[p] = (uint)(windows[p].y + tap.y) < (uint)g.in_rows &&
                     (uint)(windows[p].z + tap.z) < (uint)g.in_columns;
+        at[p] = (inside[p] ? (uint)windows[p].x + (uint)tap.x : 0) +
+                (uint)first * (uint)g.in_channel;
     }
     UNROLL for (int c = 0; c < CHUNK; c++) {
+        const uint channel = (uint)min(c, count - 1) * (uint)g.in_channel;
         float values[PIXELS];
-        UNROLL for (int p = 0; p < PIXELS; p++)
-            values[p] =
-                inside[p] && c < count ? x[at[p] + (uint)c * (uint)g.in_channel] : 0.0f;
+        UNROLL for (int p = 0; p < PIXELS; p++) {
+            const float value = x[at[p] + channel];
+            values[p] = inside[p] && c < count ? value : 0.0f;
+        }
         UNROLL for (int i = 0; i < ROWS / 4; i++) {
             const float4 filter = filters[c * (ROWS / 4) + i];
             UNROLL for (int p = 0; p < PIXELS; p++) sums[i][p] += filter * values[p];

@@ -27,8 +27,9 @@ typedef float filter_vector;
 #define B_STEP (ITEMS / TILE_N)      /* from channel to channel of an item */
 
 /* What an item brings from global memory: A of the step that begins with `w`, B of the channels
- * from element `at` of x on. */
-void fetch(filter_vector a[A_VECTORS], float b[B_LOADS], __global const float *w,
+ * from element `at` of x on. False: its pixel's window does not have the tap, and what was read
+ * instead, without a branch around the loads, counts as zeros. */
+bool fetch(filter_vector a[A_VECTORS], float b[B_LOADS], __global const float *w,
            __global const float *x, const uint at, const int4 window, const int4 tap,
            const struct implicit_args g)
 {
@@ -36,33 +37,34 @@ void fetch(filter_vector a[A_VECTORS], float b[B_LOADS], __global const float *w
         a[i] = *(__global const filter_vector *)(w + i * (ITEMS / A_ACROSS) * g.pitch);
     const bool inside = (uint)(window.y + tap.y) < (uint)g.in_rows &&
                         (uint)(window.z + tap.z) < (uint)g.in_columns;
+    const uint from = inside ? at + (uint)tap.x : 0;
     UNROLL for (int i = 0; i < B_LOADS; i++)
-        b[i] = inside ? x[at + (uint)tap.x + (uint)(i * B_STEP * g.in_channel)] : 0.0f;
+        b[i] = x[from + (uint)(i * B_STEP * g.in_channel)];
+    return inside;
 }
 
 void keep(__local float *tile_a, __local float *tile_b, const filter_vector a[A_VECTORS],
-          const float b[B_LOADS])
+          const float b[B_LOADS], const bool inside)
 {
     const int item = get_local_id(0);
     UNROLL for (int i = 0; i < A_VECTORS; i++)
         *(__local filter_vector *)(tile_a + (item / A_ACROSS + i * (ITEMS / A_ACROSS)) * PITCH_M +
                                    item % A_ACROSS * A_VECTOR) = a[i];
     UNROLL for (int i = 0; i < B_LOADS; i++)
-        tile_b[(item / TILE_N + i * B_STEP) * PITCH_N + item % TILE_N] = b[i];
+        tile_b[(item / TILE_N + i * B_STEP) * PITCH_N + item % TILE_N] = inside ? b[i] : 0.0f;
 }
 
-__attribute__((reqd_work_group_size(ITEMS, 1, 1)))
+GROUP_OF_ITEMS
 __kernel void conv2d_implicit_blocks(OUT(float, y), IN(float, x), IN(float, packed),
                                      IN(float, bias), IN(int, phases), IN(int, table),
                                      const struct implicit_args g,
-                                     const int has_bias)
+                                     const struct implicit_phase only, const int has_bias)
 {
     __local float4 tile_a[2][DEPTH * PITCH_M / 4], tile_b[2][DEPTH * PITCH_N / 4];
     __local int4 taps[IMPLICIT_MAX_TAPS];
     const int item = get_local_id(0);
     const struct part part = part_of(g);
-    const struct implicit_phase f =
-        ((__global const struct implicit_phase *)AT(phases))[part.phase];
+    const struct implicit_phase f = phase_of(only, AT(phases), part.phase, g);
     const int row = get_group_id(1) * TILE_M, column = get_group_id(0) * TILE_N;
     const int start = min(f.depth, part.slice * f.span), end = min(f.depth, start + f.span);
     for (int i = item; i < f.taps; i += ITEMS)
@@ -84,23 +86,24 @@ __kernel void conv2d_implicit_blocks(OUT(float, y), IN(float, x), IN(float, pack
     tile_clear(sums);
     barrier(CLK_LOCAL_MEM_FENCE);
     if (start < end) {
-        fetch(a, b, filters, from, at, window, taps[tap], g);
-        keep((__local float *)tile_a[0], (__local float *)tile_b[0], a, b);
+        const bool inside = fetch(a, b, filters, from, at, window, taps[tap], g);
+        keep((__local float *)tile_a[0], (__local float *)tile_b[0], a, b, inside);
     }
     int now = 0;
     for (int k = start; k < end; k += DEPTH) {
         const bool more = k + DEPTH < end;
+        bool inside = false;
         barrier(CLK_LOCAL_MEM_FENCE);
         tap++;
         at += tap == f.taps ? next_block : 0;
         tap = tap == f.taps ? 0 : tap;
         filters += DEPTH * g.pitch;
         if (more)
-            fetch(a, b, filters, from, at, window, taps[tap], g);
+            inside = fetch(a, b, filters, from, at, window, taps[tap], g);
         tile_multiply(tile_a[now], tile_b[now], sums);
         now ^= 1;
         if (more)
-            keep((__local float *)tile_a[now], (__local float *)tile_b[now], a, b);
+            keep((__local float *)tile_a[now], (__local float *)tile_b[now], a, b, inside);
     }
     put(AT(y), has_bias ? AT(bias) : 0, sums, row, column, part, g, f);
 }

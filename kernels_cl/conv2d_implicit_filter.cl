@@ -14,6 +14,7 @@
 
 #define A_LOADS (TILE_M * DEPTH / ITEMS)
 #define B_LOADS (TILE_N * DEPTH / ITEMS)
+#define A_BIT 16
 #define COLUMNS (CHANNELS_LAST ? 1 : B_LOADS) /* of an item */
 
 /* Image, row and column of a pixel, and of DEPTH pixels as a distance. */
@@ -49,14 +50,6 @@ int4 window_at(const int4 pixel, const bool inside, const struct implicit_args g
     return (int4)((int)offset, inside ? row : IMPLICIT_OUTSIDE, column, inside ? (int)place : -1);
 }
 
-float gather(__global const float *x, const int4 window, const int4 tap,
-             const struct implicit_args g)
-{
-    const bool inside = (uint)(window.y + tap.y) < (uint)g.in_rows &&
-                        (uint)(window.z + tap.z) < (uint)g.in_columns;
-    return inside ? x[(uint)window.x + (uint)tap.x] : 0.0f;
-}
-
 /* Element number i of an item: its index along DEPTH and along the tile. */
 int2 element(const int i, const int size)
 {
@@ -65,30 +58,40 @@ int2 element(const int i, const int size)
                          : (int2)(item % DEPTH, item / DEPTH + i * (ITEMS / DEPTH));
 }
 
-/* What an item brings from global memory for a step. */
-void fetch(float a[A_LOADS], float b[B_LOADS], __global const float *x, __global const float *dy,
-           __local const int4 *windows, const int4 taps[COLUMNS], const int row,
-           const struct implicit_args g)
+/* What an item brings from global memory for a step; a bit of the answer for each element that
+ * there is, from A_BIT on those of A. Where there is none some other element is read, without a
+ * branch around the load, and counts as zero. */
+int fetch(float a[A_LOADS], float b[B_LOADS], __global const float *x, __global const float *dy,
+          __local const int4 *windows, const int4 taps[COLUMNS], const int row,
+          const struct implicit_args g)
 {
+    int there = 0;
     UNROLL for (int i = 0; i < A_LOADS; i++) {
         const int2 at = element(i, TILE_M);
         const int place = windows[at.x].w;
-        a[i] = place >= 0 ? dy[place + min(row + at.y, g.rows - 1) * g.out_channel] : 0.0f;
+        a[i] = dy[max(place, 0) + min(row + at.y, g.rows - 1) * g.out_channel];
+        there |= (place >= 0) << (A_BIT + i);
     }
-    UNROLL for (int i = 0; i < B_LOADS; i++)
-        b[i] = gather(x, windows[element(i, TILE_N).x], taps[CHANNELS_LAST ? 0 : i], g);
+    UNROLL for (int i = 0; i < B_LOADS; i++) {
+        const int4 window = windows[element(i, TILE_N).x], tap = taps[CHANNELS_LAST ? 0 : i];
+        const bool inside = (uint)(window.y + tap.y) < (uint)g.in_rows &&
+                            (uint)(window.z + tap.z) < (uint)g.in_columns;
+        b[i] = x[inside ? (uint)window.x + (uint)tap.x : 0];
+        there |= inside << i;
+    }
+    return there;
 }
 
 void keep(__local float *tile_a, __local float *tile_b, const float a[A_LOADS],
-          const float b[B_LOADS])
+          const float b[B_LOADS], const int there)
 {
     UNROLL for (int i = 0; i < A_LOADS; i++) {
         const int2 at = element(i, TILE_M);
-        tile_a[at.x * PITCH_M + at.y] = a[i];
+        tile_a[at.x * PITCH_M + at.y] = there >> (A_BIT + i) & 1 ? a[i] : 0.0f;
     }
     UNROLL for (int i = 0; i < B_LOADS; i++) {
         const int2 at = element(i, TILE_N);
-        tile_b[at.x * PITCH_N + at.y] = b[i];
+        tile_b[at.x * PITCH_N + at.y] = there >> i & 1 ? b[i] : 0.0f;
     }
 }
 
@@ -146,19 +149,19 @@ __kernel void conv2d_implicit_filter(OUT(float, dw), IN(float, x), IN(float, dy)
     float a[A_LOADS], b[B_LOADS];
     float4 sums[MICRO_M][BLOCKS_N];
     tile_clear(sums);
-    fetch(a, b, from, gradient, windows[0], taps, row, g);
-    keep((__local float *)tile_a[0], (__local float *)tile_b[0], a, b);
+    int there = fetch(a, b, from, gradient, windows[0], taps, row, g);
+    keep((__local float *)tile_a[0], (__local float *)tile_b[0], a, b, there);
     int now = 0;
     for (int k = start; k < end; k += DEPTH) {
         barrier(CLK_LOCAL_MEM_FENCE);
-        fetch(a, b, from, gradient, windows[now ^ 1], taps, row, g);
+        there = fetch(a, b, from, gradient, windows[now ^ 1], taps, row, g);
         if (item < DEPTH)
             windows[now][item] = window_at(pixel, own < end, g);
         pixel = pixel_behind(pixel, distance, f);
         own += DEPTH;
         tile_multiply(tile_a[now], tile_b[now], sums);
         now ^= 1;
-        keep((__local float *)tile_a[now], (__local float *)tile_b[now], a, b);
+        keep((__local float *)tile_a[now], (__local float *)tile_b[now], a, b, there);
     }
     put(AT(dw), table4, sums, row, column, group, slice, g);
 }

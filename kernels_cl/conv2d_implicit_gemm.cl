@@ -63,12 +63,12 @@ void keep(__local float *tile_a, __local float *tile_b, const float a[A_LOADS],
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 __kernel void conv2d_implicit_gemm(OUT(float, y), IN(float, x), IN(float, w), IN(float, bias),
                                    IN(int, phases), IN(int, table), const struct implicit_args g,
-                                   const int has_bias)
+                                   const struct implicit_phase only, const int has_bias)
 {
     __local float4 tile_a[2][DEPTH * PITCH_M / 4], tile_b[2][DEPTH * PITCH_N / 4];
     __local int4 steps[2][DEPTH];
     const struct part at = part_of(g);
-    const struct implicit_phase f = ((__global const struct implicit_phase *)AT(phases))[at.phase];
+    const struct implicit_phase f = phase_of(only, AT(phases), at.phase, g);
     const int row = get_group_id(1) * TILE_M, column = get_group_id(0) * TILE_N;
     __global const int4 *taps = (__global const int4 *)AT(table) + f.first_tap;
     __global const float *from = AT(x) + (ulong)at.group * g.in_group;
@@ -114,12 +114,11 @@ __kernel void conv2d_implicit_gemm(OUT(float, y), IN(float, x), IN(float, w), IN
  * columns, 1 rows, 2 phases and groups. */
 __kernel void conv2d_implicit_join(OUT(float, y), IN(float, parts), IN(float, bias),
                                    IN(int, phases), const struct implicit_args g,
-                                   const int has_bias)
+                                   const struct implicit_phase only, const int has_bias)
 {
     const int n = get_global_id(0), m = get_global_id(1), z = get_global_id(2);
     const int group = z / g.phases;
-    const struct implicit_phase f =
-        ((__global const struct implicit_phase *)AT(phases))[z - group * g.phases];
+    const struct implicit_phase f = phase_of(only, AT(phases), z - group * g.phases, g);
     if (n >= f.columns || m >= g.rows)
         return;
     const ulong matrix = (ulong)g.rows * g.columns;

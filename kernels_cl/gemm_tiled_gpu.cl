@@ -80,7 +80,7 @@ void put(__global float *c, __global const float *bias, const float4 sums[MICRO_
         }
 }
 
-__attribute__((reqd_work_group_size(ITEMS, 1, 1)))
+GROUP_OF_ITEMS
 __kernel void gemm_tiled_gpu(OUT(float, c), IN(float, a), IN(float, b), IN(float, bias),
                              const struct gemm_args g, const long stride_a, const long stride_b,
                              const long stride_c)

@@ -58,6 +58,7 @@ typedef struct clg_device_info {
     bool fp16;
     bool fp64;
     bool subgroups;
+    bool nv_compiler_options; /* takes -cl-nv-maxrregcount */
 } clg_device_info;
 
 /*

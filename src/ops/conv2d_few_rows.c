@@ -16,7 +16,7 @@ enum {
     MAX_ROWS = 16,
     ITEMS = 128, /* in conv2d_few_rows.cl, too */
     FILTERS = 2048,
-    GROUPS_A_UNIT = 6 /* that it takes to keep a unit busy */
+    GROUPS_A_UNIT = 8 /* that it takes to keep a unit busy */
 };
 
 static int rows_of(const struct conv2d_args *a, bool forward)
@@ -24,11 +24,23 @@ static int rows_of(const struct conv2d_args *a, bool forward)
     return (forward ? a->k : a->c) / a->groups;
 }
 
-/* Rows and pixels of an item: as many sums as registers can hold. */
-static void item_of(int rows, int *padded, int *pixels)
+/* Rows and pixels of an item. */
+struct item {
+    int rows, pixels;
+};
+
+/* As many sums as registers can hold, if that leaves enough groups for the device. */
+static struct item item_of(const struct conv2d_args *a, bool forward, const clg_device_info *device)
 {
-    *padded = rows <= 4 ? 4 : rows <= 8 ? 8 : 16;
-    *pixels = rows <= 8 ? 4 : 2;
+    const int rows = rows_of(a, forward);
+    struct item item = {.rows = rows <= 4 ? 4 : rows <= 8 ? 8 : 16};
+    const int64_t elements = forward ? clg__conv2d_y_count(a) : clg__conv2d_x_count(a);
+    const int64_t pixels = elements / rows; /* of all phases and groups */
+    item.pixels = item.rows <= 8 ? 4 : 2;
+    while (item.pixels > 1 &&
+           pixels < (int64_t)ITEMS * item.pixels * GROUPS_A_UNIT * (int64_t)device->compute_units)
+        item.pixels /= 2;
+    return item;
 }
 
 static bool few_rows_supports(const struct conv2d_args *a, clg_conv2d_direction direction,
@@ -39,6 +51,9 @@ static bool few_rows_supports(const struct conv2d_args *a, clg_conv2d_direction 
         return false;
     *why_not = "more than 16 channels in a group of the result";
     if (rows_of(a, forward) > MAX_ROWS)
+        return false;
+    *why_not = "several groups of fewer than 4 channels of the result";
+    if (a->groups > 1 && rows_of(a, forward) < 4)
         return false;
     *why_not = "the device's work-groups or its local memory are too small";
     if (device->max_work_group_size < ITEMS || device->max_work_item_sizes[0] < ITEMS ||
@@ -61,8 +76,7 @@ static double few_rows_cost(const struct conv2d_args *a, clg_conv2d_direction di
     const bool forward = direction == CLG_CONV2D_FORWARD;
     struct clg__implicit_axes axes[CLG__IMPLICIT_PHASES];
     const int count = clg__implicit_phases(a, forward, axes);
-    int rows, pixels;
-    item_of(rows_of(a, forward), &rows, &pixels);
+    const struct item item = item_of(a, forward, device);
     double gathered = 0, columns = 0;
     for (int i = 0; i < count; i++) {
         double own = (double)a->n * axes[i].rows.outputs * axes[i].columns.outputs * a->groups;
@@ -70,8 +84,12 @@ static double few_rows_cost(const struct conv2d_args *a, clg_conv2d_direction di
         gathered += own * axes[i].rows.taps * axes[i].columns.taps;
     }
     gathered *= (forward ? a->c : a->k) / a->groups;
-    double busy = columns / ((double)ITEMS * pixels * GROUPS_A_UNIT * device->compute_units);
-    return clg__conv2d_seconds(device, 2 * gathered * (rows + 4), 0.6 * (busy < 1 ? busy : 1), 1);
+    /* Neighbouring items read elements that lie apart. */
+    if (forward ? a->x_channels_last : a->y_channels_last)
+        gathered *= 2;
+    double busy = columns / ((double)ITEMS * item.pixels * GROUPS_A_UNIT * device->compute_units);
+    return clg__conv2d_seconds(device, 2 * gathered * (item.rows + 4),
+                               0.35 * (busy < 1 ? 0.3 + 0.7 * busy : 1), 1);
 }
 
 struct state {
@@ -124,15 +142,14 @@ static clg_status few_rows_prepare(clg_context *ctx, const struct conv2d_args *a
                                    clg_conv2d_direction direction, void **out)
 {
     const bool forward = direction == CLG_CONV2D_FORWARD;
-    int rows, pixels;
+    const struct item item = item_of(a, forward, &ctx->info);
     char options[64];
-    item_of(rows_of(a, forward), &rows, &pixels);
-    snprintf(options, sizeof options, "-DROWS=%d -DPIXELS=%d", rows, pixels);
+    snprintf(options, sizeof options, "-DROWS=%d -DPIXELS=%d", item.rows, item.pixels);
     const struct clg__kernel_spec kernel = {"conv2d_few_rows", "conv2d_few_rows", options};
     CLG__TRY(clg__prepared_create(ctx, sizeof(struct state), &kernel, 1, out));
     struct state *s = *out;
     s->groups = a->groups;
-    s->pixels = pixels;
+    s->pixels = item.pixels;
     s->filters = clg__implicit_filters(a, forward);
     clg_status status = make_table(ctx, a, forward, s);
     if (status != CLG_OK) {

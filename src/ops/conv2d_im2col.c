@@ -101,8 +101,9 @@ static size_t workspace_with(const struct conv2d_args *a, clg_conv2d_direction d
 static double moved_bytes(const struct conv2d_args *a, clg_conv2d_direction direction,
                           const clg_device_info *device)
 {
+    /* On GPUs the divisions of an element's index take more than its bytes. */
     if (device->family != CLG_FAMILY_CPU)
-        return 8;
+        return direction == CLG_CONV2D_BACKWARD_DATA ? 24 : 36;
     double bytes = (4 + 80.0 / a->q) * (a->stride_w > 1 ? 3 : 1);
     return direction == CLG_CONV2D_BACKWARD_DATA ? 2 * bytes : bytes;
 }

@@ -18,10 +18,11 @@ size_t clg__implicit_parts(const struct clg__gpu_products *size,
 bool clg__implicit_supports(const struct conv2d_args *args, const clg_device_info *device,
                             const char **why_not);
 
-/* -D options of a tile. */
+/* -D options of a tile; see clg__gpu_tile_options. */
 enum { CLG__IMPLICIT_OPTIONS = CLG__GPU_TILE_OPTIONS + 32 };
-void clg__implicit_options(const struct clg__gpu_tiling *tiling, const clg_device_info *device,
-                           int channels_last, char text[CLG__IMPLICIT_OPTIONS]);
+void clg__implicit_options(const struct clg__gpu_tiling *tiling, bool limits_registers,
+                           const clg_device_info *device, bool channels_last,
+                           char text[CLG__IMPLICIT_OPTIONS]);
 
 /* A group of items for each tile, slice and group of channels. */
 struct clg__grid clg__implicit_grid(const struct clg__gpu_products *size,

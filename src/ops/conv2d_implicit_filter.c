@@ -13,6 +13,7 @@ static struct clg__gpu_products size_of(const struct conv2d_args *a)
 {
     return (struct clg__gpu_products){
         .count = a->groups,
+        .results = a->groups,
         .rows = a->k / a->groups,
         .columns = a->c / a->groups * a->r * a->s,
         .depth = (int64_t)a->n * a->p * a->q,
@@ -138,7 +139,7 @@ static clg_status implicit_gemm_prepare(clg_context *ctx, const struct conv2d_ar
     const struct clg__gpu_products size = size_of(a);
     const struct clg__gpu_tiling tiling = clg__gpu_tiling(&size, &ctx->info);
     char options[CLG__IMPLICIT_OPTIONS];
-    clg__implicit_options(&tiling, &ctx->info, a->x_channels_last, options);
+    clg__implicit_options(&tiling, false, &ctx->info, a->x_channels_last, options);
     const struct clg__kernel_spec kernels[] = {
         [SUMS] = {source, "conv2d_implicit_filter", options},
         [JOIN] = {source, tiling.slices > 1 ? "conv2d_implicit_filter_join" : NULL, ""},

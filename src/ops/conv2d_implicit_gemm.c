@@ -71,7 +71,7 @@ static struct products products_of(const struct conv2d_args *a, clg_conv2d_direc
 {
     const bool forward = direction == CLG_CONV2D_FORWARD;
     struct products all = {.pack = clg__implicit_filters(a, forward)};
-    int64_t depth = 0;
+    int64_t depth = 0; /* of all together */
     int most_taps = 0;
     all.count = clg__implicit_phases(a, forward, all.axes);
     for (int i = 0; i < all.count; i++) {
@@ -80,11 +80,14 @@ static struct products products_of(const struct conv2d_args *a, clg_conv2d_direc
         most_taps = all.phases[i].taps > most_taps ? all.phases[i].taps : most_taps;
     }
     all.args = clg__implicit_args(a, forward, all.phases, all.count);
+    const int64_t longest = (int64_t)all.pack.channels * most_taps;
+    const int64_t full = longest > 0 ? (depth + longest - 1) / longest : 1;
     all.size = (struct clg__gpu_products){
-        .count = (int64_t)a->groups * all.count,
+        .count = a->groups * (full > 0 ? full : 1),
+        .results = (int64_t)a->groups * all.count,
         .rows = all.args.rows,
         .columns = all.args.columns,
-        .depth = (depth + all.count - 1) / all.count,
+        .depth = longest,
     };
     all.tiling = clg__gpu_tiling(&all.size, device);
     all.blocks = !gathers_channels_last(a, forward) && most_taps <= IMPLICIT_MAX_TAPS &&
@@ -167,6 +170,7 @@ struct state {
     struct clg__gpu_products size;
     struct clg__gpu_tiling tiling;
     struct implicit_args args;
+    struct implicit_phase phase; /* the first one */
     struct implicit_pack_args pack_args;
     int groups;
     struct clg__kernel *product, *join, *pack; /* NULL: not needed */
@@ -230,10 +234,12 @@ static clg_status fill_state(clg_context *ctx, const struct conv2d_args *a, bool
     s->size = all.size;
     s->tiling = all.tiling;
     s->args = all.args;
+    s->phase = all.phases[0];
     s->pack_args = all.pack;
     s->groups = a->groups;
     s->parts_at = packed_bytes(a, &all);
-    clg__implicit_options(&all.tiling, &ctx->info, gathers_channels_last(a, forward), options);
+    clg__implicit_options(&all.tiling, all.blocks, &ctx->info, gathers_channels_last(a, forward),
+                          options);
     CLG__TRY(all.blocks
                  ? clg__kernel_create(ctx, blocks, "conv2d_implicit_blocks", options, &s->product)
                  : clg__kernel_create(ctx, gemm, "conv2d_implicit_gemm", options, &s->product));
@@ -262,10 +268,12 @@ static clg_status implicit_gemm_prepare(clg_context *ctx, const struct conv2d_ar
 static clg_status pack(const struct state *s, struct clg__stream *stream,
                        const struct clg__operands *op)
 {
-    struct clg__grid grid = clg__grid_2d(s->pack_args.pitch, s->pack_args.channels);
-    grid.dims = 3;
-    grid.global[2] = (size_t)s->groups;
-    grid.local[2] = 1;
+    enum { ACROSS = 32, DOWN = 8 }; /* channels lie side by side in w: a group shares its lines */
+    const struct clg__grid grid = {3,
+                                   {(size_t)clg__implicit_up(s->pack_args.pitch, ACROSS),
+                                    (size_t)clg__implicit_up(s->pack_args.channels, DOWN),
+                                    (size_t)s->groups},
+                                   {ACROSS, DOWN, 1}};
     return CLG__LAUNCH(stream, s->pack, grid, clg__arg_mem(op->workspace), clg__arg_mem(op->in[1]),
                        clg__arg_mem(clg__mem_at(clg__buffer_mem(s->table), s->pack_at)),
                        clg__arg_struct(&s->pack_args, sizeof s->pack_args));
@@ -291,12 +299,13 @@ static clg_status enqueue(void *pointer, struct clg__stream *stream,
                          clg__arg_mem(to), clg__arg_mem(op.in[0]),
                          clg__arg_mem(s->pack ? op.workspace : op.in[1]), clg__arg_mem(op.in[2]),
                          phases, clg__arg_mem(table), clg__arg_struct(&args, sizeof args),
-                         clg__arg_int(has_bias)));
+                         clg__arg_struct(&s->phase, sizeof s->phase), clg__arg_int(has_bias)));
     if (!s->join)
         return CLG_OK;
     return CLG__LAUNCH(stream, s->join, clg__implicit_join_grid(&s->size), clg__arg_mem(op.out[0]),
                        clg__arg_mem(parts), clg__arg_mem(op.in[2]), phases,
-                       clg__arg_struct(&args, sizeof args), clg__arg_int(has_bias));
+                       clg__arg_struct(&args, sizeof args),
+                       clg__arg_struct(&s->phase, sizeof s->phase), clg__arg_int(has_bias));
 }
 
 CLG__CONV2D_ALGORITHM_OWNING(implicit_gemm, forward, CLG_CONV2D_FORWARD, .exact = true,

@@ -80,6 +80,7 @@ static void query_extensions(cl_device_id id, clg_device_info *info)
         info->fp16 = has_extension(text, "cl_khr_fp16");
         info->fp64 = has_extension(text, "cl_khr_fp64");
         info->subgroups = has_extension(text, "cl_khr_subgroups");
+        info->nv_compiler_options = has_extension(text, "cl_nv_compiler_options");
     }
     free(text);
 }

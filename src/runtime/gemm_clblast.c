@@ -84,7 +84,9 @@ static clg_status temporary_bytes(const struct clg__gemm_problem *p, cl_command_
 /* CLBlast's tiles are at most 128 by 128 by 32 elements, and it unrolls k at most 16-fold. */
 enum { LARGEST_TILE = 128, MANY_FLOP = 1 << 27 };
 
-/* On a GPU, what each element of a sum takes when there is nothing else to do: it never cuts k. */
+/* On a GPU: what a call takes, and each element of a sum when there is nothing else to do, as it
+ * never cuts k. */
+#define CALL_SECONDS 2e-5
 #define PRODUCT_SECONDS 5e-8
 
 static size_t padded(int size)
@@ -131,11 +133,11 @@ static double cost(const void *problem, const clg_device_info *device)
     bool direct = flop < MANY_FLOP;
     /* The tuned kernels keep vectors of work-items busy; a CPU runs those one after the other, and
      * whole tiles of them. */
-    double fraction = !gpu ? 0.1 : direct ? 0.2 : 0.5;
+    double fraction = !gpu ? 0.1 : direct ? 0.1 : 0.25;
     if (!gpu)
         flop = 2.0 * ((p->m + 63) / 64 * 64.0) * ((p->n + 63) / 64 * 64.0) * p->k;
     double launches = direct ? 1 : 4.0 * p->batch;
-    double waiting = gpu ? PRODUCT_SECONDS * p->k * (direct ? 1 : p->batch) : 0;
+    double waiting = gpu ? (CALL_SECONDS + PRODUCT_SECONDS * p->k) * (direct ? 1 : p->batch) : 0;
     return waiting + flop * p->batch / (clg__device_peak_flops(device) * fraction) +
            (launches + (p->bias != CLG__GEMM_NO_BIAS)) * CLG__LAUNCH_SECONDS;
 }

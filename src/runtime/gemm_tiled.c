@@ -103,8 +103,12 @@ static struct clg__gemm_tiling cpu_tiling(const struct clg__gemm_problem *p,
 static struct clg__gemm_tiling gpu_tiling(const struct clg__gemm_problem *p,
                                           const clg_device_info *device, bool split)
 {
-    const struct clg__gpu_products products = {
-        .count = p->batch, .rows = p->m, .columns = p->n, .depth = p->k, .whole = !split};
+    const struct clg__gpu_products products = {.count = p->batch,
+                                               .results = p->batch,
+                                               .rows = p->m,
+                                               .columns = p->n,
+                                               .depth = p->k,
+                                               .whole = !split};
     const struct clg__gpu_tiling tiling = clg__gpu_tiling(&products, device);
     return (struct clg__gemm_tiling){
         .tile_rows = tiling.tile_m,
@@ -178,7 +182,7 @@ clg_status clg__gemm_tiles_create(clg_context *ctx, const struct clg__gemm_probl
     tiles->items = gpu ? (size_t)tiles->tiling.gpu.items : 1;
     char options[CLG__GPU_TILE_OPTIONS];
     if (gpu)
-        clg__gpu_tile_options(&tiles->tiling.gpu, &ctx->info, options);
+        clg__gpu_tile_options(&tiles->tiling.gpu, true, &ctx->info, options);
     else
         snprintf(options, sizeof options, "-DROWS=%d -DVECTORS=%d", tiles->tiling.tile_rows,
                  tiles->tiling.vectors);

@@ -1,28 +1,31 @@
 #include "runtime/gpu_tiles.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "runtime/estimate.h"
 
 enum {
     MAX_SLICES = 256,
     LEAST_SPAN = 64,     /* so that a slice pays for its matrix */
-    FULL_UNIT = 512,     /* items that keep a unit busy */
-    START_PRODUCTS = 16, /* of a sum, what its start and end cost */
+    FULL_UNIT = 384,     /* items that keep a unit busy */
+    START_PRODUCTS = 24, /* of a sum, what its start and end cost */
+    APART = 3,           /* what it takes more to write a phase's elements */
     PAD = 4              /* of a row in local memory: PITCH in gpu_tile.clh */
 };
 
 #define SLICE_SECONDS 4e-8 /* for an element of the result to wait for one more */
 
-/* Larger tiles read less memory for each product; smaller ones fit small results. `fraction` is
- * that of the peak with units full of items. */
+/* Larger tiles read less memory for each product; smaller ones fit small results. `resident`:
+ * groups that a unit has registers for. `fraction`: of the peak, with units full of items. */
 static const struct tile {
-    int m, n, micro_m, micro_n, depth;
+    int m, n, micro_m, micro_n, depth, resident;
     double fraction;
 } tiles[] = {
-    {128, 128, 8, 8, 8, 0.62}, {128, 64, 8, 8, 8, 0.58}, {64, 128, 8, 8, 8, 0.58},
-    {64, 64, 8, 8, 8, 0.5},    {32, 128, 4, 8, 16, 0.4},
+    {128, 128, 8, 8, 8, 1, 0.55},
+    {128, 64, 8, 8, 8, 3, 0.53},
+    {64, 128, 8, 8, 8, 3, 0.53},
+    {32, 128, 4, 8, 16, 5, 0.5},
 };
 
 enum { TILES = sizeof tiles / sizeof tiles[0] };
@@ -37,25 +40,41 @@ static int64_t divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-/* Seconds of a product in `slices` slices of `span`. */
+static int64_t units_of(const clg_device_info *device)
+{
+    return device->compute_units > 0 ? device->compute_units : 1;
+}
+
+/* Seconds that a unit takes for `groups` of its groups at a time. Few items leave it waiting for
+ * memory and at barriers. */
+static double together(const struct tile *tile, int64_t groups, int64_t span,
+                       const clg_device_info *device)
+{
+    const double peak = clg__device_peak_flops(device) / (double)units_of(device);
+    const double full = (double)groups * items_of(tile) / FULL_UNIT;
+    const double flop = 2.0 * tile->m * tile->n * (double)(span + START_PRODUCTS);
+    return groups == 0
+               ? 0
+               : (double)groups * flop / (peak * tile->fraction * (full < 1 ? sqrt(full) : 1));
+}
+
+/* Seconds of products in `slices` slices of `span`. */
 static double seconds_of(const struct clg__gpu_products *p, const struct tile *tile,
                          const clg_device_info *device, int64_t slices, int64_t span)
 {
-    const int64_t units = device->compute_units > 0 ? device->compute_units : 1;
     const int64_t groups =
         divide_up(p->rows, tile->m) * divide_up(p->columns, tile->n) * p->count * slices;
-    const int64_t busiest = divide_up(groups, units); /* groups of a unit */
-    const double peak = clg__device_peak_flops(device) / (double)units;
-    /* Few items leave a unit waiting for memory and at barriers. */
-    const double full = (double)busiest * items_of(tile) / FULL_UNIT;
-    const double fraction = tile->fraction * (full < 1 ? 0.5 + full / 2 : 1);
-    double flop = 2.0 * tile->m * tile->n * (double)(span + START_PRODUCTS);
-    double seconds = (double)busiest * flop / (peak * fraction) + CLG__LAUNCH_SECONDS;
-    if (slices > 1) {
-        double bytes = 8.0 * (double)(p->rows * p->columns * p->count * slices);
-        seconds += CLG__LAUNCH_SECONDS + (double)slices * SLICE_SECONDS +
-                   bytes / clg__device_bandwidth(device);
-    }
+    const int64_t busiest = divide_up(groups, units_of(device)); /* groups of a unit */
+    const int64_t resident = tile->resident;
+    const double matrix = sizeof(float) * (double)(p->rows * p->columns);
+    double seconds =
+        CLG__LAUNCH_SECONDS +
+        (double)(busiest / resident) * together(tile, resident, span, device) +
+        together(tile, busiest % resident, span, device) +
+        APART * matrix * (double)(p->results - p->count) / clg__device_bandwidth(device);
+    if (slices > 1)
+        seconds += 2 * CLG__LAUNCH_SECONDS + (double)slices * SLICE_SECONDS +
+                   2 * matrix * (double)(p->results * slices) / clg__device_bandwidth(device);
     return seconds;
 }
 
@@ -110,12 +129,13 @@ bool clg__gpu_tiles_fit(const clg_device_info *device, size_t more_local)
     return true;
 }
 
-void clg__gpu_tile_options(const struct clg__gpu_tiling *tiling, const clg_device_info *device,
-                           char text[CLG__GPU_TILE_OPTIONS])
+void clg__gpu_tile_options(const struct clg__gpu_tiling *tiling, bool limits_registers,
+                           const clg_device_info *device, char text[CLG__GPU_TILE_OPTIONS])
 {
-    /* Its compiler takes a few registers more than leave room for a second group. */
-    const char *more = strstr(device->vendor, "NVIDIA") ? " -cl-nv-maxrregcount=128" : "";
+    /* A few registers less leave room for another group. */
+    bool limit = limits_registers && device->nv_compiler_options;
     snprintf(text, CLG__GPU_TILE_OPTIONS,
              "-DTILE_M=%d -DTILE_N=%d -DMICRO_M=%d -DMICRO_N=%d -DDEPTH=%d%s", tiling->tile_m,
-             tiling->tile_n, tiling->micro_m, tiling->micro_n, tiling->depth, more);
+             tiling->tile_n, tiling->micro_m, tiling->micro_n, tiling->depth,
+             limit ? " -DANY_GROUP -cl-nv-maxrregcount=128" : "");
 }

@@ -11,7 +11,8 @@
 
 /* Products of one size, as tiles see them. */
 struct clg__gpu_products {
-    int64_t count;
+    int64_t count;   /* that take as long as the longest one */
+    int64_t results; /* matrices that they give, empty products' too */
     int64_t rows, columns, depth;
     int64_t longest_span; /* of a slice of the sum, for its rounding; 0: any */
     bool whole;           /* not in slices */
@@ -30,9 +31,10 @@ struct clg__gpu_tiling clg__gpu_tiling(const struct clg__gpu_products *products,
 /* Whether the device runs all of the tiles, with so many bytes of local memory beside them. */
 bool clg__gpu_tiles_fit(const clg_device_info *device, size_t more_local);
 
-/* -D options of a tile. */
+/* -D options of a tile. limits_registers: for kernels that want a few more than leave room for
+ * another group; they honour ANY_GROUP. */
 enum { CLG__GPU_TILE_OPTIONS = 160 };
-void clg__gpu_tile_options(const struct clg__gpu_tiling *tiling, const clg_device_info *device,
-                           char text[CLG__GPU_TILE_OPTIONS]);
+void clg__gpu_tile_options(const struct clg__gpu_tiling *tiling, bool limits_registers,
+                           const clg_device_info *device, char text[CLG__GPU_TILE_OPTIONS]);
 
 #endif
