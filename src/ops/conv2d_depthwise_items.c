@@ -150,13 +150,13 @@ static size_t depthwise_items_workspace(const struct conv2d_args *a, clg_conv2d_
                : 0;
 }
 
-/* Both tensors move once; each term takes two loads, from the caches. */
+/* Both tensors move once; next to that each term takes little. */
 static double depthwise_items_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
                                    const clg_device_info *device)
 {
     double bytes = sizeof(float) * (double)(clg__conv2d_x_count(a) + clg__conv2d_y_count(a));
     double launches = direction == CLG_CONV2D_BACKWARD_FILTER ? 2 : 1;
-    return clg__conv2d_seconds(device, clg__conv2d_flop(a), 0.2, launches) +
+    return clg__conv2d_seconds(device, clg__conv2d_flop(a), 0.3, launches) +
            bytes / clg__device_bandwidth(device);
 }
 

@@ -69,7 +69,8 @@ static size_t few_rows_workspace(const struct conv2d_args *a, clg_conv2d_directi
     return 0;
 }
 
-/* For each element that an item gathers it issues about four instructions, and one a row. */
+/* For each element that an item gathers it issues about four instructions, and one a row. With
+ * groups of few channels an element meets so few others that moving it counts, too. */
 static double few_rows_cost(const struct conv2d_args *a, clg_conv2d_direction direction,
                             const clg_device_info *device)
 {
@@ -88,8 +89,10 @@ static double few_rows_cost(const struct conv2d_args *a, clg_conv2d_direction di
     if (forward ? a->x_channels_last : a->y_channels_last)
         gathered *= 2;
     double busy = columns / ((double)ITEMS * item.pixels * GROUPS_A_UNIT * device->compute_units);
+    double bytes = sizeof(float) * (double)(clg__conv2d_x_count(a) + clg__conv2d_y_count(a));
     return clg__conv2d_seconds(device, 2 * gathered * (item.rows + 4),
-                               0.35 * (busy < 1 ? 0.3 + 0.7 * busy : 1), 1);
+                               0.35 * (busy < 1 ? 0.3 + 0.7 * busy : 1), 1) +
+           (a->groups > 1 ? bytes / clg__device_bandwidth(device) : 0);
 }
 
 struct state {
