@@ -83,8 +83,8 @@ void put(__global float *y, __global const float *bias, const float4 sums[ROWS /
 
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 __kernel void conv2d_few_rows(OUT(float, y), IN(float, x), IN(float, w), IN(float, bias),
-                         IN(int, phases), IN(int, table), const struct implicit_args g,
-                         const int channels, const int filter_channel, const int has_bias)
+                              IN(int, phases), IN(int, table), const struct implicit_args g,
+                              const int channels, const int filter_channel, const int has_bias)
 {
     __local float4 filters[FILTERS / 4];
     const struct implicit_phase f =
