@@ -3,7 +3,8 @@
  * each element of dx is in one window at most, and is stored once. A work-item makes rows of dx of
  * one image, window after window, 16 channels at a time. No local memory.
  * With fewer channels vectors reach over the next pixels, which are stored later; where they would
- * reach over the end of a row, parts are stored. dx does not overlap inputs.
+ * reach over the end of a row, parts are stored. Where x is what relu made of v, dx can be the
+ * gradient of v. dx does not overlap inputs.
  */
 #include "common.clh"
 #include "planes.clh"
@@ -11,12 +12,18 @@
 #include "lanes.clh"
 #include "pool2d_last.clh"
 
+struct disjoint {
+    struct pooling pooling;
+    int relu; /* dx is the gradient of v */
+};
+
 struct gradients {
     __global float *dx;
     __global const float *dy, *x, *y;
     int end_x, end_y;       /* elements */
     int channels, row;      /* elements of a pixel, and of a row of dx */
     int rows, columns;      /* of a window */
+    int relu;
 };
 
 /* The lanes whose value at tap `tap` gets the window's gradient: the first one that equals the
@@ -74,7 +81,9 @@ NOINLINE int16 give_row(const struct gradients *g, int to, int from, int count, 
             const int at = to + q * step + c, pixel = from + q * channels + c;
             const int whole = at + step - channels + 16 <= to + row;
             const float16 largest = load_mostly(g->y + pixel, g->end_y - pixel);
-            const float16 gradient = load_mostly(g->dy + pixel, g->end_y - pixel);
+            float16 gradient = load_mostly(g->dy + pixel, g->end_y - pixel);
+            if (g->relu) /* y is the winner's value */
+                gradient *= largest <= 0.0f ? (float16)0.0f : (float16)1.0f;
             nans |= largest != largest;
             if (whole && by_4)
                 give_4(g->dx + at, g->x + at, gradient, largest, channels, row);
@@ -92,13 +101,14 @@ void clear(__global float *dx, int begin, int end)
 
 __kernel void max_backward_disjoint(OUT(float, dx), IN(float, dy), IN(float, x), IN(float, y),
                                     const int count, const struct planes to,
-                                    const struct planes from, const struct pooling pooling)
+                                    const struct planes from, const struct disjoint how)
 {
+    const struct pooling pooling = how.pooling;
     const struct part part = part_of(to, pooling);
     const int channels = to.inner.by, row = (int)to.w.by * channels;
     const int size = pooling.window.h.size, columns = pooling.window.w.size;
     const struct gradients g = {AT(dx),   AT(dy), AT(x), AT(y),  count, count_of(count, to, from),
-                                channels, row,    size,  columns};
+                                channels, row,    size,  columns, how.relu};
     for (int h = part.rows.begin; h < part.rows.end; h += size) {
         const int p = h / size, first = (part.plane * (int)to.h.by + h) * row;
         const int made = p < (int)from.h.by ? (int)from.w.by * columns * channels : 0;

@@ -109,6 +109,8 @@ static void compare(const clg_pool2d_desc *desc, const double *x, const double *
     if (desc->kind == CLG_POOL_MAX) {
         ref_pool2d_max_forward(&ref, x, y);
         ref_pool2d_max_backward(&ref, x, dy, dx);
+        for (int64_t i = 0; desc->x_is_relu && i < ref.n * ref.c * ref.h * ref.w; i++)
+            dx[i] = x[i] <= 0 ? 0 : dx[i];
         testing_expect_exact(label, r.y, y);
         testing_expect_exact(label, r.dx, dx);
     } else {
@@ -154,6 +156,17 @@ static void max_equals_the_reference_exactly_and_gives_ties_to_the_first(void **
     for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++)
         for (int layout = 0; layout < 2; layout++) {
             clg_pool2d_desc desc = desc_of(&problems[i], CLG_POOL_MAX, (clg_layout)layout);
+            compare_on_integers(&desc);
+        }
+}
+
+static void behind_a_relu_the_gradient_is_that_of_what_it_took(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++)
+        for (int layout = 0; layout < 2; layout++) {
+            clg_pool2d_desc desc = desc_of(&problems[i], CLG_POOL_MAX, (clg_layout)layout);
+            desc.x_is_relu = true;
             compare_on_integers(&desc);
         }
 }
@@ -437,6 +450,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(max_equals_the_reference_exactly_and_gives_ties_to_the_first),
+        cmocka_unit_test(behind_a_relu_the_gradient_is_that_of_what_it_took),
         cmocka_unit_test(average_equals_the_reference_with_and_without_counting_padding),
         cmocka_unit_test(global_pooling_is_one_window_over_the_plane),
         cmocka_unit_test(a_nan_wins_every_window_and_takes_the_gradient),

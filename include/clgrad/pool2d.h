@@ -28,6 +28,7 @@ typedef struct clg_pool2d_desc {
     int64_t stride[2];      /* from window to window */
     int64_t pad[2];         /* on both sides; at most half of a window, its dilation included */
     int64_t dilation[2];    /* of max, from tap to tap: 1 is dense */
+    bool x_is_relu;         /* max: x = relu(v), and the gradient is that of v; see backward */
 } clg_pool2d_desc;
 
 /*
@@ -69,6 +70,7 @@ CLG_API CLG_WARN_UNUSED clg_status clg_pool2d_forward(clg_pool2d *plan, clg_tens
  * max: dx = the sum of dy over the windows that the element won: as the first of the largest taps
  *      in row-major order, or as the last of the NaNs. x and y are those of the forward pass: with
  *      them no indices need to be kept. Where y is another one, dx is undefined.
+ *      With x_is_relu, dx is 0 where x <= 0: what the backward function of relu makes of that sum.
  * avg: dx = the sum of dy / divisor over the windows that hold the element. x and y are not used
  *      and may be NULL.
  * The sums have a fixed order. Overwrites dx, which must not overlap an input. Asynchronous.

@@ -102,6 +102,16 @@ clg_status clg__activation_enqueue(clg_activation *plan, struct clg__stream *str
                        clg__arg_elements(elements), clg__arg_float(plan->desc.alpha));
 }
 
+clg_status clg__activation_enqueue_backward(clg_activation *plan, struct clg__stream *stream,
+                                            struct clg__mem dx, struct clg__mem dy,
+                                            struct clg__mem x)
+{
+    const struct clg__elements *elements = &plan->backward_elements;
+    return CLG__LAUNCH(stream, plan->backward, elements->grid, clg__arg_mem(dx), clg__arg_mem(dy),
+                       clg__arg_mem(x), clg__arg_elements(elements),
+                       clg__arg_float(plan->desc.alpha));
+}
+
 clg_status clg_activation_forward(clg_activation *plan, clg_tensor *y, const clg_tensor *x,
                                   const clg_run *run)
 {
@@ -126,9 +136,7 @@ clg_status clg_activation_backward(clg_activation *plan, clg_tensor *dx, const c
     CLG__TRY(clg__expect_tensor(call, "x", plan->ctx, x, &plan->desc.x));
     struct clg__stream stream;
     CLG__TRY(clg__stream_begin(&stream, plan->ctx, run, 0));
-    const struct clg__elements *elements = &plan->backward_elements;
-    clg_status status = CLG__LAUNCH(&stream, plan->backward, elements->grid, clg__arg_tensor(dx),
-                                    clg__arg_tensor(dy), clg__arg_tensor(x),
-                                    clg__arg_elements(elements), clg__arg_float(plan->desc.alpha));
-    return clg__stream_end(&stream, status);
+    return clg__stream_end(
+        &stream, clg__activation_enqueue_backward(plan, &stream, clg__tensor_mem(dx),
+                                                  clg__tensor_mem(dy), clg__tensor_mem(x)));
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "ops/activation.h"
 #include "ops/plan.h"
 #include "ops/planes.h"
 #include "runtime/loops.h"
@@ -14,6 +15,7 @@ struct clg_pool2d {
     clg_pool_kind kind;
     struct clg__planes_map *winners; /* of windows that overlap, on GPU-like devices */
     size_t workspace;                /* for them, bytes */
+    clg_activation *relu;            /* of the gradient, where the kernel does not do it */
 };
 
 static const char *const names[] = {"max", "avg"};
@@ -146,6 +148,12 @@ struct pooling {
     cl_int rows, channels;
 };
 
+/* `struct disjoint` of kernels_cl/pool2d_disjoint_backward.cl. */
+struct disjoint {
+    struct pooling pooling;
+    cl_int relu;
+};
+
 static struct axis axis_of(const clg_pool2d_desc *d, int axis)
 {
     return (struct axis){clg__divisor_of(d->stride[axis]), clg__divisor_of(d->dilation[axis]),
@@ -188,25 +196,28 @@ static struct clg__grid share_out_first(const struct clg__planes *shape, bool wh
     return (struct clg__grid){1, {(size_t)ceil_div(rows, pooling->rows)}, {1}};
 }
 
-/* Whether windows lie side by side, and channels are whole vectors or a part of one. */
-static bool is_disjoint(const clg_pool2d_desc *d)
+/* Whether a kernel of its own makes the gradient: windows lie side by side, and channels are whole
+ * vectors or a part of one. */
+static bool is_disjoint(const clg_context *ctx, const clg_pool2d_desc *d)
 {
     enum { LANES = 16 };
     const int64_t channels = d->x.dims[1];
-    return d->kind == CLG_POOL_MAX && d->size[0] == d->stride[0] && d->size[1] == d->stride[1] &&
+    return ctx->info.family == CLG_FAMILY_CPU && d->x.layout == CLG_NHWC &&
+           d->kind == CLG_POOL_MAX && d->size[0] == d->stride[0] && d->size[1] == d->stride[1] &&
            d->pad[0] == 0 && d->pad[1] == 0 && d->dilation[0] == 1 && d->dilation[1] == 1 &&
            (channels < LANES || channels % LANES == 0);
 }
 
-static clg_status create_disjoint(clg_context *ctx, struct pooling *pooling,
+static clg_status create_disjoint(clg_context *ctx, struct pooling pooling, bool relu,
                                   const struct clg__planes *to, const struct clg__planes *from,
                                   struct clg__planes_map **map)
 {
-    struct clg__grid grid =
-        share_out(to, pooling->window.h.size, 16 * (int64_t)ctx->info.compute_units, pooling);
+    const int64_t items = 16 * (int64_t)ctx->info.compute_units;
+    struct disjoint disjoint = {pooling, relu};
+    struct clg__grid grid = share_out(to, pooling.window.h.size, items, &disjoint.pooling);
     grid.global[1] = 1; /* an item has all channels */
     CLG__TRY(clg__planes_map_create(ctx, "pool2d_disjoint_backward", "max_backward_disjoint", "",
-                                    to, from, pooling, sizeof *pooling, map));
+                                    to, from, &disjoint, sizeof disjoint, map));
     clg__planes_map_set_grid(*map, grid);
     return CLG_OK;
 }
@@ -247,8 +258,8 @@ static clg_status create_map(const clg_pool2d_desc *d, clg_context *ctx, const c
                                               {"pool2d_last", "pool2d_last_backward"}};
     int64_t units = ctx->info.compute_units;
     bool last = d->x.layout == CLG_NHWC;
-    if (last && backward && is_disjoint(d))
-        return create_disjoint(ctx, &pooling, to, from, map);
+    if (backward && is_disjoint(ctx, d))
+        return create_disjoint(ctx, pooling, d->x_is_relu, to, from, map);
     struct clg__grid grid =
         last ? share_out(to, backward ? d->stride[0] : 1, (searches ? 4 : 16) * units, &pooling)
              : share_out_first(to, backward, 16 * units, &pooling);
@@ -276,6 +287,10 @@ static clg_status create_maps(const clg_pool2d_desc *desc, clg_pool2d *pool)
         x.w *= x.h;
         x.h = d.size[0] = d.stride[0] = 1;
         d.size[1] = d.stride[1] = x.w;
+    }
+    if (d.x_is_relu && d.kind == CLG_POOL_MAX && !is_disjoint(plan->ctx, &d)) {
+        const clg_activation_desc relu = {CLG_ACTIVATION_RELU, 0, plan->x};
+        CLG__TRY(clg_activation_create(plan->ctx, &relu, &pool->relu));
     }
     CLG__TRY(create_map(&d, plan->ctx, forward[d.kind], false, &y, &x, &plan->forward));
     if (plan->ctx->info.family == CLG_FAMILY_GPU && d.kind == CLG_POOL_MAX && overlaps(&d)) {
@@ -314,6 +329,7 @@ void clg_pool2d_destroy(clg_pool2d *plan)
     if (!plan)
         return;
     clg__planes_map_destroy(plan->winners);
+    clg_activation_destroy(plan->relu);
     clg__planes_plan_release(&plan->base);
     free(plan);
 }
@@ -326,8 +342,8 @@ clg_status clg_pool2d_forward(clg_pool2d *plan, clg_tensor *y, const clg_tensor 
     return clg__planes_plan_forward(call, &plan->base, y, x, run);
 }
 
-static clg_status enqueue_max_backward(clg_pool2d *pool, struct clg__stream *stream,
-                                       struct clg__mem dx, const struct clg__mem in[3])
+static clg_status enqueue_won(clg_pool2d *pool, struct clg__stream *stream, struct clg__mem dx,
+                              const struct clg__mem in[3])
 {
     const struct clg__planes_plan *plan = &pool->base;
     if (!pool->winners)
@@ -335,6 +351,14 @@ static clg_status enqueue_max_backward(clg_pool2d *pool, struct clg__stream *str
     CLG__TRY(clg__planes_map_enqueue(pool->winners, stream, stream->workspace, in[1]));
     return clg__planes_map_enqueue_all(plan->backward, stream, dx,
                                        (const struct clg__mem[]){in[0], stream->workspace}, 2);
+}
+
+static clg_status enqueue_max_backward(clg_pool2d *pool, struct clg__stream *stream,
+                                       struct clg__mem dx, const struct clg__mem in[3])
+{
+    CLG__TRY(enqueue_won(pool, stream, dx, in));
+    return pool->relu ? clg__activation_enqueue_backward(pool->relu, stream, dx, dx, in[1])
+                      : CLG_OK;
 }
 
 static clg_status max_backward(const char *call, clg_pool2d *pool, clg_tensor *dx,
@@ -358,6 +382,7 @@ clg_status clg_pool2d_backward(clg_pool2d *plan, clg_tensor *dx, const clg_tenso
 {
     static const char call[] = "clg_pool2d_backward";
     CLG__TRY(clg__check_plan(call, plan));
-    return plan->kind == CLG_POOL_MAX ? max_backward(call, plan, dx, dy, x, y, run)
-                                      : clg__planes_plan_backward(call, &plan->base, dx, dy, run);
+    if (plan->kind == CLG_POOL_AVG)
+        return clg__planes_plan_backward(call, &plan->base, dx, dy, run);
+    return max_backward(call, plan, dx, dy, x, y, run);
 }

@@ -1,4 +1,5 @@
-/* Fusing: a relu, and an addition before it, done by the layer before them in its own passes. */
+/* Fusing: a relu, and an addition before it, done by the layer before them in its own passes; the
+ * backward pass of that relu also by a layer behind it. */
 #include "train/layer.h"
 
 /* y is x: no forward, and the gradient is handed on. */
@@ -43,18 +44,37 @@ static void fuse_into_add(clg_model *model, struct clg__node *add, struct clg__n
     become_view(add);
 }
 
+/* The layer before the relu then takes the gradient as it comes. */
+static void fuse_mask(clg_model *model, struct clg__node *node)
+{
+    const struct clg__node *relu = &model->nodes[node->inputs[0]];
+    if (!node->layer->masks_dx || !clg__is_relu(relu) || relu->uses != 1)
+        return;
+    struct clg__node *before = &model->nodes[relu->inputs[0]];
+    if (!(relu->flags & CLG__VIEW) || !(before->flags & CLG__MASKS_DY))
+        return;
+    before->flags &= ~(unsigned)(CLG__MASKS_DY | CLG__READS_Y);
+    node->flags |= CLG__MASKS_DX;
+}
+
+static void fuse_relu(clg_model *model, struct clg__node *relu)
+{
+    struct clg__node *before = &model->nodes[relu->inputs[0]];
+    if (before->uses != 1)
+        return;
+    if (before->layer->fuse_relu && before->epilogue == CLG_EPILOGUE_NONE)
+        take_relu(before, relu);
+    else if (before->layer == &clg__layer_add)
+        fuse_into_add(model, before, relu);
+}
+
 void clg__fuse(clg_model *model)
 {
     for (int i = 1; i < model->num_nodes; i++) {
-        struct clg__node *relu = &model->nodes[i];
-        if (!clg__is_relu(relu))
-            continue;
-        struct clg__node *before = &model->nodes[relu->inputs[0]];
-        if (before->uses != 1)
-            continue;
-        if (before->layer->fuse_relu && before->epilogue == CLG_EPILOGUE_NONE)
-            take_relu(before, relu);
-        else if (before->layer == &clg__layer_add)
-            fuse_into_add(model, before, relu);
+        struct clg__node *node = &model->nodes[i];
+        if (clg__is_relu(node))
+            fuse_relu(model, node);
+        else
+            fuse_mask(model, node);
     }
 }

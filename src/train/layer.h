@@ -17,7 +17,8 @@ enum clg__layer_flag {
     CLG__MASKS_DY = 64,        /* backward writes what relu lets through of dy */
     /* The second input is added to y, so that backward does not read it; its gradient may be dy,
      * but then not that of the first. */
-    CLG__RESIDUAL = 128
+    CLG__RESIDUAL = 128,
+    CLG__MASKS_DX = 256 /* dx is the gradient of what a relu before the node took */
 };
 
 /* A node with its tensors for one batch size. */
@@ -64,6 +65,8 @@ struct clg__layer {
     unsigned (*fuse_relu)(unsigned flags);
     /* With that relu, also adds a second input before it. */
     bool fuses_add;
+    /* For a relu before it: backward can do that of the relu, with CLG__MASKS_DX. */
+    bool masks_dx;
 };
 
 /* ---- For infer ---- */

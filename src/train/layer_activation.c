@@ -75,7 +75,7 @@ bool clg__is_relu(const struct clg__node *node)
 clg_status clg__mask_create(const struct clg__placed *at, clg_activation **mask)
 {
     *mask = NULL;
-    if (!at->training || at->node->epilogue == CLG_EPILOGUE_NONE)
+    if (!at->training || !(at->node->flags & CLG__MASKS_DY))
         return CLG_OK;
     const clg_activation_desc desc = {CLG_ACTIVATION_RELU, 0, clg__placed_y(at)};
     return clg_activation_create(at->ctx, &desc, mask);

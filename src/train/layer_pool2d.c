@@ -45,6 +45,7 @@ static clg_status infer(clg_model *model, struct clg__node *node, const clg_tens
 static clg_status prepare(struct clg__placed *at)
 {
     clg_pool2d_desc desc = describe(at->node->desc, clg__placed_x(at, 0));
+    desc.x_is_relu = (at->node->flags & CLG__MASKS_DX) != 0;
     clg_pool2d *plan = NULL;
     clg_status status = clg_pool2d_create(at->ctx, &desc, &plan);
     at->state = plan;
@@ -70,17 +71,18 @@ static void release(void *state)
 }
 
 /* One kind for each name that messages and unnamed layers show. */
-#define POOL(constant, text)                                                                       \
+#define POOL(constant, text, masks)                                                                \
     static const struct clg__layer constant = {.kind = text,                                       \
                                                .desc_size = sizeof(struct pool),                   \
                                                .infer = infer,                                     \
                                                .prepare = prepare,                                 \
                                                .forward = forward,                                 \
                                                .backward = backward,                               \
-                                               .release = release}
-POOL(max_pool2d, "max_pool2d");
-POOL(avg_pool2d, "avg_pool2d");
-POOL(global_avg_pool2d, "global_avg_pool2d");
+                                               .release = release,                                 \
+                                               .masks_dx = masks}
+POOL(max_pool2d, "max_pool2d", true);
+POOL(avg_pool2d, "avg_pool2d", false);
+POOL(global_avg_pool2d, "global_avg_pool2d", false);
 
 clg_node clg_model_max_pool2d(clg_model *model, clg_node x, const char *name,
                               const clg_pool2d_layer *desc)
