@@ -2,8 +2,8 @@
  * Gradient of max pooling of channels-last tensors on CPU-like devices, for windows side by side:
  * each element of dx is in one window at most, and is stored once. A work-item makes rows of dx of
  * one image, window after window, 16 channels at a time. No local memory.
- * With fewer channels vectors reach over the next pixels, which are stored later; where they would
- * reach over the end of a row, parts are stored. Where x is what relu made of v, dx can be the
+ * With fewer channels vectors reach over the next pixels, which are stored later; where they
+ * reach over the end of a row, what is there stays. Where x is what relu made of v, dx can be the
  * gradient of v. dx does not overlap inputs.
  */
 #include "common.clh"
@@ -11,6 +11,8 @@
 #include "pool2d_window.clh"
 #include "lanes.clh"
 #include "pool2d_last.clh"
+
+#define LANE ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
 
 struct disjoint {
     struct pooling pooling;
@@ -21,6 +23,7 @@ struct gradients {
     __global float *dx;
     __global const float *dy, *x, *y;
     int end_x, end_y;       /* elements */
+    int end;                /* the index behind the rows of the item */
     int channels, row;      /* elements of a pixel, and of a row of dx */
     int rows, columns;      /* of a window */
     int relu;
@@ -55,40 +58,49 @@ NOINLINE void give(const struct gradients *g, float16 gradient, float16 largest,
     }
 }
 
+/* Without `all` the lanes from `channels` on stay as they are. */
+INLINE void store_own(__global float *dx, float16 value, int channels, const int all)
+{
+    store_16(dx, all ? value : LANE < channels ? value : load_16(dx));
+}
+
 /* A window of 2 x 2, without NaNs. */
 INLINE void give_4(__global float *dx, __global const float *x, float16 gradient, float16 largest,
-                   int right, int down)
+                   int right, int down, int channels, const int all)
 {
     const int16 first = load_16(x) == largest;
     const int16 second = ~first & (load_16(x + right) == largest);
     const int16 third = ~(first | second) & (load_16(x + down) == largest);
     const int16 fourth = ~(first | second | third) & (load_16(x + down + right) == largest);
-    store_16(dx, first ? gradient : (float16)0.0f);
-    store_16(dx + right, second ? gradient : (float16)0.0f);
-    store_16(dx + down, third ? gradient : (float16)0.0f);
-    store_16(dx + down + right, fourth ? gradient : (float16)0.0f);
+    store_own(dx, first ? gradient : (float16)0.0f, channels, all);
+    store_own(dx + right, second ? gradient : (float16)0.0f, channels, all);
+    store_own(dx + down, third ? gradient : (float16)0.0f, channels, all);
+    store_own(dx + down + right, fourth ? gradient : (float16)0.0f, channels, all);
 }
 
 /* A row of `count` windows, of which x starts at `to` and y at `from`. Returns where y is a NaN;
  * those windows need `nan`. */
-NOINLINE int16 give_row(const struct gradients *g, int to, int from, int count, int nan)
+NOINLINE int16 give_row(const struct gradients *gradients, int to, int from, int count, int nan)
 {
+    const struct gradients copy = *gradients, *g = &copy; /* stays in registers */
     const int channels = g->channels, row = g->row, step = g->columns * channels;
     const int by_4 = g->rows == 2 && g->columns == 2 && !nan;
     int16 nans = 0;
     for (int q = 0; q < count; q++)
         for (int c = 0; c < channels; c += 16) {
             const int at = to + q * step + c, pixel = from + q * channels + c;
-            const int whole = at + step - channels + 16 <= to + row;
+            const int reach = at + step - channels + 16, whole = reach <= to + row;
             const float16 largest = load_mostly(g->y + pixel, g->end_y - pixel);
             float16 gradient = load_mostly(g->dy + pixel, g->end_y - pixel);
             if (g->relu) /* y is the winner's value */
                 gradient *= largest <= 0.0f ? (float16)0.0f : (float16)1.0f;
             nans |= largest != largest;
             if (whole && by_4)
-                give_4(g->dx + at, g->x + at, gradient, largest, channels, row);
+                give_4(g->dx + at, g->x + at, gradient, largest, channels, row, 16, 1);
+            else if (by_4 && reach + row <= g->end)
+                give_4(g->dx + at, g->x + at, gradient, largest, channels, row, channels, 0);
             else
-                give(g, gradient, largest, at, whole, nan);
+                give(gradients, gradient, largest, at, whole, nan);
         }
     return nans;
 }
@@ -107,8 +119,9 @@ __kernel void max_backward_disjoint(OUT(float, dx), IN(float, dy), IN(float, x),
     const struct part part = part_of(to, pooling);
     const int channels = to.inner.by, row = (int)to.w.by * channels;
     const int size = pooling.window.h.size, columns = pooling.window.w.size;
-    const struct gradients g = {AT(dx),   AT(dy), AT(x), AT(y),  count, count_of(count, to, from),
-                                channels, row,    size,  columns, how.relu};
+    const struct gradients g = {
+        AT(dx),   AT(dy),   AT(x), AT(y), count,   count_of(count, to, from),
+        part.end, channels, row,   size,  columns, how.relu};
     for (int h = part.rows.begin; h < part.rows.end; h += size) {
         const int p = h / size, first = (part.plane * (int)to.h.by + h) * row;
         const int made = p < (int)from.h.by ? (int)from.w.by * columns * channels : 0;
