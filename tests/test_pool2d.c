@@ -333,6 +333,38 @@ static void the_gradients_have_the_same_bits_on_every_run(void **state)
     free(dy);
 }
 
+/* What is one number too short is refused. */
+static void the_caller_may_bring_the_workspace(void **state)
+{
+    (void)state;
+    const clg_pool2d_desc desc = desc_of(&problems[3], CLG_POOL_MAX, CLG_NHWC);
+    clg_pool2d *plan;
+    OK(clg_pool2d_create(testing_context(), &desc, &plan));
+    clg_tensor_desc yd = desc.x;
+    OK(clg_pool2d_output_size(&desc, &yd.dims[2], &yd.dims[3]));
+    clg_tensor *x = testing_tensor(&desc.x, NULL), *dx = testing_tensor(&desc.x, NULL);
+    clg_tensor *y = testing_tensor(&yd, NULL), *dy = testing_tensor(&yd, NULL);
+    OK(clg_tensor_fill(x, 1, NULL));
+    OK(clg_tensor_fill(dy, 1, NULL));
+    OK(clg_pool2d_forward(plan, y, x, NULL));
+    const size_t bytes = clg_pool2d_workspace_size(plan);
+    const bool gpu = clg_context_device(testing_context())->family == CLG_FAMILY_GPU;
+    assert_int_equal(bytes, gpu ? (size_t)clg_tensor_count(y) * sizeof(int32_t) : 0);
+    clg_run run = {0};
+    OK(clg_buffer_create(testing_context(), bytes > 0 ? bytes : 4, &run.workspace));
+    OK(clg_pool2d_backward(plan, dx, dy, x, y, &run));
+    clg_buffer_destroy(run.workspace);
+    if (bytes > 0) {
+        OK(clg_buffer_create(testing_context(), bytes - 4, &run.workspace));
+        FAILS(CLG_INVALID_ARGUMENT, "workspace", clg_pool2d_backward(plan, dx, dy, x, y, &run));
+        clg_buffer_destroy(run.workspace);
+    }
+    clg_tensor *all[] = {x, dx, y, dy};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        clg_tensor_destroy(all[i]);
+    clg_pool2d_destroy(plan);
+}
+
 static void names_go_both_ways(void **state)
 {
     (void)state;
@@ -459,6 +491,7 @@ int main(void)
         cmocka_unit_test(an_average_keeps_a_nan_in_its_windows),
         cmocka_unit_test(large_windows_with_a_large_mean_keep_their_precision),
         cmocka_unit_test(the_gradients_have_the_same_bits_on_every_run),
+        cmocka_unit_test(the_caller_may_bring_the_workspace),
         cmocka_unit_test(names_go_both_ways),
         cmocka_unit_test(bad_descriptions_are_refused_with_the_numbers),
         cmocka_unit_test(impossible_windows_are_refused_with_the_numbers),

@@ -43,7 +43,7 @@ CLG_API CLG_WARN_UNUSED clg_status clg_pool2d_output_size(const clg_pool2d_desc 
                                                           int64_t *q);
 
 /*
- * Validates and compiles. *plan is NULL after a failure.
+ * Validates, compiles and reserves workspace. *plan is NULL after a failure.
  * Errors: CLG_INVALID_ARGUMENT (unknown kind; size, stride or dilation below 1; padding below 0 or
  * above half of the window), CLG_INVALID_SHAPE (not four dimensions, a window larger than the
  * padded plane), CLG_TOO_LARGE (2^31 or more points along an axis), CLG_UNSUPPORTED (average with
@@ -53,6 +53,10 @@ CLG_API CLG_WARN_UNUSED clg_status clg_pool2d_output_size(const clg_pool2d_desc 
 CLG_API CLG_WARN_UNUSED clg_status clg_pool2d_create(clg_context *ctx, const clg_pool2d_desc *desc,
                                                      clg_pool2d **plan);
 CLG_API void clg_pool2d_destroy(clg_pool2d *plan); /* NULL is allowed */
+
+/* Bytes of run->workspace that clg_pool2d_backward needs; 0 but for maxima of windows that overlap
+ * on GPU-like devices. Forward needs none. */
+CLG_API size_t clg_pool2d_workspace_size(const clg_pool2d *plan);
 
 /*
  * max: y[n,c,p,q] = the largest of x[n,c,p stride_h - pad_h + r dilation_h,
@@ -74,7 +78,8 @@ CLG_API CLG_WARN_UNUSED clg_status clg_pool2d_forward(clg_pool2d *plan, clg_tens
  * avg: dx = the sum of dy / divisor over the windows that hold the element. x and y are not used
  *      and may be NULL.
  * The sums have a fixed order. Overwrites dx, which must not overlap an input. Asynchronous.
- * Errors: as forward; CLG_UNSUPPORTED with run->accumulate.
+ * Errors: as forward; CLG_INVALID_ARGUMENT (a workspace too small), CLG_UNSUPPORTED with
+ * run->accumulate.
  */
 CLG_API CLG_WARN_UNUSED clg_status clg_pool2d_backward(clg_pool2d *plan, clg_tensor *dx,
                                                        const clg_tensor *dy, const clg_tensor *x,

@@ -334,6 +334,11 @@ void clg_pool2d_destroy(clg_pool2d *plan)
     free(plan);
 }
 
+size_t clg_pool2d_workspace_size(const clg_pool2d *plan)
+{
+    return plan->workspace;
+}
+
 clg_status clg_pool2d_forward(clg_pool2d *plan, clg_tensor *y, const clg_tensor *x,
                               const clg_run *run)
 {

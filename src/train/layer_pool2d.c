@@ -65,6 +65,11 @@ static clg_status backward(const struct clg__placed *at, const struct clg__pass 
                                max ? at->y : NULL, &pass->run);
 }
 
+static size_t workspace(const void *state)
+{
+    return clg_pool2d_workspace_size(state);
+}
+
 static void release(void *state)
 {
     clg_pool2d_destroy(state);
@@ -78,6 +83,7 @@ static void release(void *state)
                                                .prepare = prepare,                                 \
                                                .forward = forward,                                 \
                                                .backward = backward,                               \
+                                               .workspace = workspace,                             \
                                                .release = release,                                 \
                                                .masks_dx = masks}
 POOL(max_pool2d, "max_pool2d", true);
