@@ -22,15 +22,15 @@
 /* `value` of the item's elements, all before the first is stored: what they load is on its way
  * together. */
 #define EACH_ELEMENT(type, to, i, count, value)                                                    \
-    const int first = get_group_id(0) * get_local_size(0) * EACH + get_local_id(0);                \
+    const uint first = get_group_id(0) * get_local_size(0) * EACH + get_local_id(0);               \
     type values[EACH];                                                                             \
     for (int k = 0; k < EACH; k++) {                                                               \
-        const int i = min(first + k * (int)get_local_size(0), count - 1);                          \
+        const int i = min(first + k * (uint)get_local_size(0), (uint)count - 1);                   \
         values[k] = value;                                                                         \
     }                                                                                              \
     for (int k = 0; k < EACH; k++)                                                                 \
-        if (first + k * (int)get_local_size(0) < count)                                            \
-            (to)[first + k * (int)get_local_size(0)] = values[k]
+        if (first + k * (uint)get_local_size(0) < (uint)count)                                     \
+            (to)[first + k * (uint)get_local_size(0)] = values[k]
 
 /* The first of the largest values of a window, or the last NaN, and its index in x. */
 struct winner {

@@ -6,7 +6,10 @@
 #include "base/ints.h"
 #include "ops/conv2d_cost.h"
 
-enum { MATRIX_FLOATS = 32 * 1024 * 1024 };
+enum {
+    MATRIX_FLOATS = 32 * 1024 * 1024,
+    MOST_TILES = 65535 /* groups that some GPUs launch along a dimension other than the first */
+};
 
 static struct clg__gemm_problem product(const struct clg__winograd_passes *l, int tiles)
 {
@@ -103,7 +106,8 @@ static struct clg__winograd_passes lay_out(const struct conv2d_args *a,
     w->tiles_w = clg__divide_up(w->q, tile);
     l.tiles = a->n * w->tiles_h * w->tiles_w;
     int64_t fits = MATRIX_FLOATS / ((int64_t)l.points * (w->c + w->k));
-    l.chunk = fits < 1 ? 1 : fits < l.tiles ? (int)fits : l.tiles;
+    fits = fits < 1 ? 1 : fits > MOST_TILES ? MOST_TILES : fits;
+    l.chunk = fits < l.tiles ? (int)fits : l.tiles;
     place(&l, device);
     return l;
 }
