@@ -1,5 +1,6 @@
 /*
  * peers_conv2d [-d fwd|bwd_data|bwd_filter] [-f TEXT] [-b BATCH] [-s SECONDS] [-j] SHAPES
+ * peers_convgemm, likewise: against CLBlast in place of oneDNN
  *
  * Runs the convolutions of a list by clgrad and by another library, alternately in one process, and
  * prints how many times faster clgrad is: with tensors in the layout that it prefers against the
@@ -222,7 +223,7 @@ static int run_list(const struct options *options)
     if (status == CLG_OK)
         status = bench_open(NULL, &ctx);
     if (status != CLG_OK) {
-        fprintf(stderr, "peers_conv2d: %s\n", clg_last_error());
+        fprintf(stderr, PEER_PROGRAM ": %s\n", clg_last_error());
         return 1;
     }
     if (!options->json)
@@ -254,7 +255,7 @@ static void pin(char **argv)
         return;
     if (setenv("OMP_PROC_BIND", "true", 0) == 0 && setenv("POCL_AFFINITY", "1", 0) == 0)
         execv("/proc/self/exe", argv);
-    fprintf(stderr, "peers_conv2d: type OMP_PROC_BIND=true POCL_AFFINITY=1 before it\n");
+    fprintf(stderr, PEER_PROGRAM ": type OMP_PROC_BIND=true POCL_AFFINITY=1 before it\n");
 }
 
 int main(int argc, char **argv)
@@ -282,7 +283,7 @@ int main(int argc, char **argv)
             return 2;
         }
     if (optind + 1 != argc) {
-        fprintf(stderr, "usage: peers_conv2d [-d fwd|bwd_data|bwd_filter] [-f TEXT] [-b BATCH] "
+        fprintf(stderr, "usage: " PEER_PROGRAM " [-d fwd|bwd_data|bwd_filter] [-f TEXT] [-b BATCH] "
                         "[-s SECONDS] [-j] SHAPES\n");
         return 2;
     }
