@@ -59,7 +59,8 @@ static clg_status check_side(const char *call, clg_pad_mode mode, const struct s
     return CLG_OK;
 }
 
-clg_status clg__pad2d_check(const char *call, const struct clg__pad2d *p)
+/* The padding fits the mode and x. `call` for messages. */
+static clg_status check_padding(const char *call, const struct clg__pad2d *p)
 {
     if ((unsigned)p->mode >= CLG_PAD_MODE_COUNT)
         return clg__fail(CLG_INVALID_ARGUMENT, "%s: padding mode %d is unknown", call,
@@ -139,7 +140,7 @@ static clg_status check_desc(const char *call, const clg_pad2d_desc *desc, clg_t
 {
     CLG__TRY(clg__check_float_4d(call, "x", &desc->x));
     struct clg__pad2d problem = problem_of(desc);
-    CLG__TRY(clg__pad2d_check(call, &problem));
+    CLG__TRY(check_padding(call, &problem));
     struct clg__planes planes = padded(&problem);
     *y = clg__desc_resized(&desc->x, planes.h, planes.w);
     return clg__check_output(call, y);

@@ -12,9 +12,6 @@ struct clg__pad2d {
     float value; /* of CLG_PAD_CONSTANT */
 };
 
-/* The padding fits the mode and x, with the errors of clg_pad2d_create. `call` for messages. */
-clg_status clg__pad2d_check(const char *call, const struct clg__pad2d *p);
-
 /* y (or dy) is [planes, top + h + bottom, left + w + right, inner]; both directions are enqueued
  * with clg__planes_map_enqueue. Checked padding only. */
 clg_status clg__pad2d_forward_create(clg_context *ctx, const struct clg__pad2d *p,
